@@ -1,0 +1,64 @@
+"""The graph as a NetworkX DAG, and walks over it that need no recursion.
+
+The stages pass lists of nodes in topological order, which is compact and quick to go over: 100,000 nodes
+take milliseconds. Everything that is a question about graphs (levels, cycles, paths, cuts) is asked of the
+`networkx.MultiDiGraph` that `to_networkx` makes from such a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from graphlang.graph.node import Node
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+def to_networkx(nodes: Iterable[Node]) -> nx.MultiDiGraph:
+    """The nodes as a `networkx.MultiDiGraph`.
+
+    Nodes are keyed by path and carry `node` (the `Node`), `op`, `shape`, `dtype`, `span`, `scope` and
+    `is_named`. Edges run from operand to use, are keyed by the operand's position (`x * x` has two) and
+    carry it as `position`. Nodes come in topological order, edges in the order of the operands.
+    """
+    import networkx as nx
+
+    graph = nx.MultiDiGraph()
+    for n in nodes:
+        graph.add_node(
+            n.path,
+            node=n,
+            op=n.op,
+            shape=n.type.shape,
+            dtype=str(n.type.dtype),
+            span=n.span,
+            scope=n.scope,
+            is_named=n.is_named,
+        )
+        for position, operand in enumerate(n.inputs):
+            graph.add_edge(operand.path, n.path, key=position, position=position)
+    return graph
+
+
+def ancestors(roots: Iterable[Node]) -> set[Node]:
+    """The roots and everything they are computed from."""
+    found: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            stack.extend(n for n in node.inputs if n not in found)
+    return found
+
+
+def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    """For each node the nodes that use it, once per use, in order."""
+    result: dict[Node, list[Node]] = {}
+    for node in nodes:
+        result.setdefault(node, [])
+        for operand in node.inputs:
+            result.setdefault(operand, []).append(node)
+    return result

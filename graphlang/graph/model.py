@@ -1,0 +1,166 @@
+"""A model: the typed graph of one file, with all that is known about it.
+
+This is what the elaborator makes and every later stage reads. Nothing here refers to the syntax tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from graphlang.graph.dag import to_networkx
+from graphlang.graph.node import GRAD, INPUT, PARAM, STATE, GateRule, Node, Scope
+from graphlang.source import SourceFile, Span
+from graphlang.types.dims import Sizes
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`expect left op right within tolerance`; each side is a node or a compile-time value."""
+
+    text: str
+    left: Any
+    op: str
+    right: Any
+    within: float | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One line of a data block: the input it feeds and how it is computed.
+
+    `formula` is nested tuples: `("column", name)`, `("columns", first, last)`, `("op", name, operands, attrs)`
+    or a number.
+    """
+
+    name: str
+    formula: Any
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """`data name = kind("path") { … }`."""
+
+    name: str
+    kind: str
+    path: str
+    options: dict[str, Any]
+    columns: tuple[Column, ...]
+    span: Span
+    source: SourceFile
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """The train block: what is minimised, on which data, and the settings as written."""
+
+    data: str | None
+    minimize: Node | None
+    settings: dict[str, Any]
+    span: Span
+
+
+@dataclass(eq=False)
+class Model:
+    """One file's graph.
+
+    Attributes
+    ----------
+    name : str
+        The file's stem.
+    description : str
+        Its leading comment.
+    nodes : list of Node
+        All nodes, in a topological order.
+    scopes : dict of str to Scope
+        The boxes they lie in, by path.
+    outputs : list of Node
+        Declared outputs, or every node that nothing uses.
+    expectations, metrics, data, training
+        What the file says of them.
+    initial : list of Node
+        A graph of its own that computes where parameters and states start.
+    initial_of : dict of str to Node
+        Path of a parameter or state -> the node of `initial` that it starts from.
+    updates : list of (Node, Node)
+        Each state with what it becomes after a step.
+    gate_rules : list of GateRule
+        Hand-written backward passes.
+    sizes : Sizes
+        Free sizes: what their defaults are and what they must satisfy.
+    aliases : dict of str to Node
+        Further names of nodes.
+    gradients : dict of str to Node
+        After differentiation: path of a node -> the node that holds d(of)/d(node).
+    of : Node or None
+        What was differentiated.
+    """
+
+    name: str
+    source: SourceFile
+    description: str
+    nodes: list[Node]
+    scopes: dict[str, Scope] = field(default_factory=dict)
+    outputs: list[Node] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
+    metrics: dict[str, Node] = field(default_factory=dict)
+    data: dict[str, DataSpec] = field(default_factory=dict)
+    training: TrainingSpec | None = None
+    initial: list[Node] = field(default_factory=list)
+    initial_of: dict[str, Node] = field(default_factory=dict)
+    updates: list[tuple[Node, Node]] = field(default_factory=list)
+    gate_rules: list[GateRule] = field(default_factory=list)
+    sizes: Sizes = field(default_factory=Sizes)
+    aliases: dict[str, Node] = field(default_factory=dict)
+    consts: dict[str, Any] = field(default_factory=dict)
+    gradients: dict[str, Node] = field(default_factory=dict)
+    of: Node | None = None
+
+    @cached_property
+    def by_path(self) -> dict[str, Node]:
+        """Every node by its path."""
+        return {n.path: n for n in self.nodes}
+
+    @cached_property
+    def inputs(self) -> dict[str, Node]:
+        """The inputs by name, in the order of the file."""
+        return {n.path: n for n in self.nodes if n.op == INPUT}
+
+    @cached_property
+    def params(self) -> dict[str, Node]:
+        """The learned parameters by path, in the order of the file."""
+        return {n.path: n for n in self.nodes if n.op == PARAM}
+
+    @cached_property
+    def states(self) -> dict[str, Node]:
+        """The states by path."""
+        return {n.path: n for n in self.nodes if n.op == STATE}
+
+    @property
+    def graph(self) -> nx.MultiDiGraph:
+        """The graph as a NetworkX MultiDiGraph: see `graphlang.graph.dag` for its attributes."""
+        return to_networkx(self.nodes)
+
+    def is_check(self, node: Node) -> bool:
+        """Whether a node was made only for an `expect` or a `metric`."""
+        scope = self.scopes.get(node.scope)
+        while scope is not None:
+            if scope.kind == "check":
+                return True
+            scope = self.scopes.get(scope.parent)
+        return False
+
+    def find(self, name: str) -> Node | None:
+        """The node with this path or alias."""
+        return self.by_path.get(name) or self.aliases.get(name)
+
+    @property
+    def has_grad_nodes(self) -> bool:
+        """Whether `grad(f, x)` nodes are still to be worked out."""
+        return any(n.op == GRAD for n in self.nodes)
