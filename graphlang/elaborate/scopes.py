@@ -1,0 +1,71 @@
+"""Names: which are in scope, where they were bound, and what was meant by one that is not.
+
+A body (the file, a network, a gate, an iteration of a loop) has an `Env`. Names of the main graph are not
+seen inside networks: a network sees its own names, then the definitions and constants of its file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from graphlang.source import Span
+
+
+@dataclass(slots=True)
+class Binding:
+    """What a name stands for and where it was bound."""
+
+    value: Any
+    span: Span | None
+
+
+class Env:
+    """The names of one body; a loop's iteration has the enclosing body as its parent."""
+
+    __slots__ = ("names", "parent", "rebound")
+
+    def __init__(self, parent: Env | None = None):
+        self.names: dict[str, Binding] = {}
+        self.parent = parent
+        # Names of the enclosing body that this iteration has bound anew, and where.
+        self.rebound: dict[str, Span] = {}
+
+    def find(self, name: str) -> Binding | None:
+        """The binding that a use of `name` refers to."""
+        env: Env | None = self
+        while env is not None:
+            found = env.names.get(name)
+            if found is not None:
+                return found
+            env = env.parent
+        return None
+
+    def owner(self, name: str) -> Env | None:
+        """The body that binds `name`, this one or an enclosing one."""
+        env: Env | None = self
+        while env is not None and name not in env.names:
+            env = env.parent
+        return env
+
+    def all_names(self) -> list[str]:
+        """Every name in scope."""
+        names: list[str] = []
+        env: Env | None = self
+        while env is not None:
+            names.extend(env.names)
+            env = env.parent
+        return names
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most likely meant by a misspelt name, or None."""
+    pool = sorted(set(candidates))
+    lowered = {c.lower(): c for c in reversed(pool)}
+    if name.lower() in lowered and lowered[name.lower()] != name:
+        return lowered[name.lower()]
+    cutoff = 0.6 if len(name) > 3 else 0.5
+    found = difflib.get_close_matches(name, pool, n=1, cutoff=cutoff)
+    return found[0] if found else None

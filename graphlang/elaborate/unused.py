@@ -1,0 +1,103 @@
+"""Mistakes in definitions that no call brings to light: unknown names, and definitions that call themselves.
+
+Bodies of gates and networks are elaborated when they are called. Those that are never called are read here
+for names that nothing binds, so that a file is told about all its mistakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphlang.diagnostics import Label
+from graphlang.elaborate.context import Context, Frame
+from graphlang.elaborate.expressions import BUILTINS, unknown_name
+from graphlang.elaborate.modules import Module
+from graphlang.elaborate.scopes import Binding, Env
+from graphlang.elaborate.values import BAD, Definition
+from graphlang.ops import registry
+from graphlang.syntax import tree
+
+# Known inside initialisers and optimizers.
+_IMPLICIT = {"init": ("fan_in", "fan_out"), "optimizer": ("weight", "gradient", "step", "rate")}
+
+
+def check_cycles(ctx: Context, module: Module) -> None:
+    """Report definitions that call one another in a circle, once per circle."""
+    uses = {d.name: _definitions_used(d, module) for d in module.definitions()}
+    if not any(uses.values()):
+        return
+    import networkx as nx
+
+    graph = nx.DiGraph([(name, used) for name, found in uses.items() for used in found])
+    for component in nx.strongly_connected_components(graph):
+        cyclic = [n for n in uses if n in component]
+        if len(cyclic) < 2 and not graph.has_edge(cyclic[0], cyclic[0]):
+            continue
+        _report_cycle(ctx, module, cyclic, uses)
+
+
+def _report_cycle(ctx: Context, module: Module, names: list[str], uses: dict[str, dict[str, tree.Name]]) -> None:
+    first = module.own[names[0]]
+    following = next(n for n in uses[names[0]] if n in names)
+    route = " → ".join([*names, names[0]])
+    ctx.problems.error(
+        "E0502",
+        uses[names[0]][following].span,
+        f"The {first.kind} `{names[0]}` calls itself: {route}.",
+        related=[Label(first.syntax.name.span, f"`{names[0]}` is defined here")],
+        suggestion="Repeat with a loop instead: `for k in 1..L { … }`.",
+    )
+    for name in names:
+        module.own[name] = BAD
+
+
+def _definitions_used(definition: Definition, module: Module) -> dict[str, tree.Name]:
+    bound = {p.name.text for p in definition.syntax.parameters}
+    found: dict[str, tree.Name] = {}
+    for node in tree.walk(definition.syntax):
+        if isinstance(node, tree.Name) and node.id not in bound and isinstance(module.own.get(node.id), Definition):
+            found.setdefault(node.id, node)
+    return found
+
+
+def check_bodies(ctx: Context, module: Module) -> None:
+    """Report unknown names in the definitions that were never called."""
+    for definition in module.definitions():
+        if definition.is_used or definition.kind == "optimizer":
+            continue
+        names = set(_IMPLICIT.get(definition.kind, ()))
+        names.update(_bound_names(definition.syntax))
+        env = Env()
+        env.names.update({n: Binding(BAD, None) for n in names})
+        ctx.frames.append(Frame(definition.kind, module, env, definition=definition))
+        for node in tree.walk(definition.syntax):
+            if isinstance(node, tree.Name) and not _is_known(node.id, names, module):
+                unknown_name(ctx, node.id, node.span)
+        ctx.frames.pop()
+
+
+def _is_known(name: str, names: Iterable[str], module: Module) -> bool:
+    return (
+        name in names
+        or name in ("training", *BUILTINS)
+        or module.find(name) is not None
+        or registry.lookup(name) is not None
+    )
+
+
+def _bound_names(root: tree.Syntax) -> set[str]:
+    """Every name that a body binds, the free sizes of its signature included."""
+    names: set[str] = set()
+    for node in tree.walk(root):
+        if isinstance(node, tree.Bind):
+            names.update(t.text for t in node.targets)
+        elif isinstance(node, (tree.Parameter, tree.Param, tree.State, tree.Const, tree.Layer)):
+            names.add(node.name.text)
+        elif isinstance(node, tree.For):
+            names.add(node.variable.text)
+        elif isinstance(node, tree.ErrorStatement):
+            names.update(node.names)
+        if isinstance(node, tree.Parameter) and node.type is not None and node.type.shape is not None:
+            for size in node.type.shape:
+                names.update(n.id for n in tree.walk(size) if isinstance(n, tree.Name))
+    return names
