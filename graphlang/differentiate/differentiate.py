@@ -154,5 +154,3 @@ def _expectation(e: Expectation, copy: dict[Node, Node]) -> Expectation:
     left = copy[e.left] if isinstance(e.left, Node) else e.left
     right = copy[e.right] if isinstance(e.right, Node) else e.right
     return replace(e, left=left, right=right)
-
-

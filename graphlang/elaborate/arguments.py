@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-
 from graphlang.diagnostics import Label
+from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import constants
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.expressions import apply, evaluate
-from graphlang.elaborate.scopes import Binding, Env, nearest
+from graphlang.elaborate.scopes import Binding, Env
 from graphlang.elaborate.values import (
     BAD,
     CALLABLES,
@@ -148,14 +148,15 @@ def bind_constant(
             "E0507",
             parameter.type.span,
             f"`{kind}` is not a type.",
-            suggestion="Types are `[sizes]`, `int[sizes]`, `bool[sizes]`; int, float, bool, string, op, list.",
+            suggestion="Wires are `[sizes]`, `int[…]`, `bool[…]`; constants int, float, bool, string, op, list.",
         )
         return False
     if not fits[kind]:
         ctx.error(
             "E0504",
             where,
-            f"`{parameter.name.text}` of `{definition.name}` is {_article(kind)}, but this is {describe(value)}.",
+            f"`{parameter.name.text}` of `{definition.name}` is {_article(kind)},"
+            f" but this is {describe(value)}.",
             related=[Label(parameter.span, "declared here")],
         )
         return False
@@ -241,7 +242,7 @@ def _place_operation(
     else:
         operands, rest, names = [], args, [w.name for w in op.wires]
     given: Given = {}
-    all_names = names + [a.name for a in op.attrs if a.name not in ("stream",)]
+    all_names = names + [a.name for a in op.attrs]
     if ctx.init_target is not None and op.is_random:
         all_names.remove("shape")
         given["shape"] = (ctx.init_target[1], span)
@@ -410,5 +411,3 @@ def _pad_widths(value: Any) -> Any:
         items = tuple(_pad_widths(v) for v in value)
         return BAD if BAD in items else items
     return _int(value)
-
-

@@ -6,10 +6,10 @@ import fnmatch
 from typing import Any
 
 from graphlang.diagnostics import Label
+from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import gates
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import as_node
-from graphlang.elaborate.scopes import nearest
 from graphlang.elaborate.values import BAD, Builtin, describe
 from graphlang.graph.node import GRAD, Node
 from graphlang.source import Span
@@ -41,7 +41,7 @@ def _grad(ctx: Context, args: Args, span: Span) -> Any:
         return ctx.error(
             "E0705",
             span,
-            "In a backward block, `grad(y)` is the gradient that arrives at the result `y`; it takes one name.",
+            "In a backward block, `grad(y)` takes one name: it is the gradient that arrives at `y`.",
         )
     f, x = (_differentiable(ctx, value, where) for _, value, where in args)
     if f is None or x is None:
@@ -111,9 +111,7 @@ def _params(ctx: Context, args: Args, span: Span) -> Any:
 def matching_params(ctx: Context, pattern: str) -> tuple[Node, ...]:
     """The parameters made so far whose path matches a shell-style pattern (`[` is literal)."""
     literal = pattern.replace("[", "[[]")
-    return tuple(
-        n for p, n in ctx.leaves.items() if n.op == "param" and fnmatch.fnmatchcase(p, literal)
-    )
+    return tuple(n for p, n in ctx.leaves.items() if n.op == "param" and fnmatch.fnmatchcase(p, literal))
 
 
 def _shape(ctx: Context, args: Args, span: Span) -> Any:

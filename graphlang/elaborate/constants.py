@@ -181,5 +181,3 @@ def fold_function(ctx: Context, name: str, kernel: Any, args: list[Any], span: A
     if np.ndim(value) or not np.isfinite(value):
         return NOT_CONSTANT
     return value.item()
-
-

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-
 from graphlang.diagnostics import Label
+from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import constants
 from graphlang.elaborate.context import Context
-from graphlang.elaborate.scopes import nearest
 from graphlang.elaborate.values import (
     BAD,
     CALLABLES,
@@ -33,7 +32,6 @@ from graphlang.ops import registry
 from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Dim
-
 
 BINARY_OPS = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "@": "matmul", "^": "pow",
@@ -87,9 +85,7 @@ def _list_node(ctx: Context, items: tuple[Any, ...], span: Span) -> Node:
 
 
 def _is_numeric(items: tuple[Any, ...]) -> bool:
-    return all(
-        _is_numeric(v) if isinstance(v, tuple) else isinstance(v, (bool, int, float)) for v in items
-    )
+    return all(_is_numeric(v) if isinstance(v, tuple) else isinstance(v, (bool, int, float)) for v in items)
 
 
 def apply(

@@ -116,9 +116,7 @@ def _checked(
 def _stretched(ctx: Context, node: Node, operand: Node, where: Span) -> Node:
     """A scalar gradient may stand for a whole tensor's; anything else must have the operand's shape."""
     if node.shape == ():
-        return apply(
-            ctx, registry.find("broadcast"), [(node, where)], {"shape": operand.shape}, where
-        )
+        return apply(ctx, registry.find("broadcast"), [(node, where)], {"shape": operand.shape}, where)
     ctx.error(
         "E0707",
         where,

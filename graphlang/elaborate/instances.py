@@ -78,7 +78,7 @@ def call_definition(
         return ctx.error(
             "E0506",
             span,
-            f"A gate cannot call the network `{definition.name}`: networks may own parameters, gates may not.",
+            f"A gate cannot call the network `{definition.name}`: it might own parameters.",
             suggestion="Make the caller a network.",
         )
     problem = _recursion(ctx, definition, span)

@@ -61,10 +61,9 @@ def _declared_size(ctx: Context, expr: tree.Expr, *, may_be_free: bool) -> Any:
         )
     if may_be_free:
         for name in tree.walk(expr):
-            if isinstance(name, tree.Name) and ctx.env.find(name.id) is None:
-                if ctx.frame.module.find(name.id) is None:
-                    ctx.env.names[name.id] = Binding(Dim.of(name.id), name.span)
-                    ctx.sizes.declared[name.id] = name.span
+            if isinstance(name, tree.Name) and not _is_bound(ctx, name.id):
+                ctx.env.names[name.id] = Binding(Dim.of(name.id), name.span)
+                ctx.sizes.declared[name.id] = name.span
     value = evaluate(ctx, expr)
     if value is BAD:
         return BAD
@@ -89,6 +88,10 @@ def _declared_size(ctx: Context, expr: tree.Expr, *, may_be_free: bool) -> Any:
     if value < 0:
         return ctx.error("E0408", expr.span, f"A size cannot be negative, but this is {value}.")
     return value
+
+
+def _is_bound(ctx: Context, name: str) -> bool:
+    return ctx.env.find(name) is not None or ctx.frame.module.find(name) is not None
 
 
 # --- inputs --------------------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def literal_array(ctx: Context, value: Any, span: Span, dtype: DType | None) -> 
     if (wanted is DType.BOOL) != (array.dtype == bool):
         ctx.error("E0403", span, f"This is declared `{wanted}`, but its start is not.")
         return None
-    result = array.astype(_NUMPY[wanted])
+    result: np.ndarray = array.astype(_NUMPY[wanted])
     result.setflags(write=False)
     return result
 
@@ -219,7 +222,7 @@ def bind_default(ctx: Context, kind: TensorType, default: np.ndarray, name: str,
 
 def _spread(ctx: Context, kind: TensorType, default: np.ndarray) -> np.ndarray:
     shape = tuple(substitute(s, ctx.sizes.defaults) for s in kind.shape)
-    result = np.array(np.broadcast_to(default, shape))  # type: ignore[arg-type]
+    result: np.ndarray = np.array(np.broadcast_to(default, shape))  # type: ignore[arg-type]
     result.setflags(write=False)
     return result
 
@@ -268,18 +271,14 @@ def _kept(ctx: Context, statement: tree.Param | tree.State, op: str, path: str) 
             suggestion=f"Use `state {statement.name.text}` for numbers that are kept but not learned.",
         )
         return None
-    node = Node(
-        path, op, (), {}, kind, statement.span, ctx.builder.scope, is_named=True, doc=statement.doc
-    )
+    node = Node(path, op, (), {}, kind, statement.span, ctx.builder.scope, is_named=True, doc=statement.doc)
     ctx.builder.add(node)
     ctx.leaves[path] = node
     ctx.initial_of[path] = start
     return node
 
 
-def _shared(
-    ctx: Context, statement: tree.Param | tree.State, shared: Node, kind: TensorType
-) -> Node | None:
+def _shared(ctx: Context, statement: tree.Param | tree.State, shared: Node, kind: TensorType) -> Node | None:
     """The leaf that an earlier call of the same layer has made."""
     if ctx.frame.instance is None:
         return shared

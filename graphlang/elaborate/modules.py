@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Outcome, Problems
-from graphlang.elaborate.scopes import nearest
+from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.values import Definition
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree
@@ -87,13 +87,13 @@ class Std(Module):
         if not outcome.ok:
             raise AssertionError(f"std/{stem}.graph: {[d.message for d in outcome.problems]}")
         syntax = next(s for s in outcome.value.body if type(s) in DEFINITIONS)
-        found = Definition(name, DEFINITIONS[type(syntax)], syntax, self)  # type: ignore[index, arg-type]
+        found = Definition(name, DEFINITIONS[type(syntax)], syntax, self)  # type: ignore[arg-type]
         self.own[name] = found
         return found
 
 
 def _only(text: str, start: int) -> str:
-    """`text` with everything but the definition at `start` and its comment blanked; lines stay where they are."""
+    """`text` with all but the definition at `start` blanked; its lines stay where they are."""
     following = re.compile(r"^(?:gate|network|init|optimizer|#)", re.MULTILINE).search(text, start + 1)
     end = following.start() if following else len(text)
     return "\n" * text.count("\n", 0, start) + text[start:end]
@@ -207,15 +207,15 @@ def _bring(ctx: Context, module: Module, imported: Module, statement: tree.Impor
         for name, value in imported.own.items():
             _enter(ctx, module, name, value, statement.path.span)
         return
-    for name in statement.names:
-        if name.text in imported.own:
-            _enter(ctx, module, name.text, imported.own[name.text], name.span)
+    for wanted in statement.names:
+        if wanted.text in imported.own:
+            _enter(ctx, module, wanted.text, imported.own[wanted.text], wanted.span)
             continue
-        meant = nearest(name.text, imported.own)
+        meant = nearest(wanted.text, imported.own)
         ctx.problems.error(
             "E0802",
-            name.span,
-            f'"{statement.path.value}" defines no `{name.text}`.',
+            wanted.span,
+            f'"{statement.path.value}" defines no `{wanted.text}`.',
             notes=[f"It defines: {', '.join(imported.own)}."] if imported.own else ["It defines nothing."],
             suggestion=f"Did you mean `{meant}`?" if meant else None,
         )

@@ -1,4 +1,4 @@
-"""Names: which are in scope, where they were bound, and what was meant by one that is not.
+"""Names: which are in scope, and where they were bound.
 
 A body (the file, a network, a gate, an iteration of a loop) has an `Env`. Names of the main graph are not
 seen inside networks: a network sees its own names, then the definitions and constants of its file.
@@ -6,8 +6,6 @@ seen inside networks: a network sees its own names, then the definitions and con
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,14 +56,3 @@ class Env:
             names.extend(env.names)
             env = env.parent
         return names
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate most likely meant by a misspelt name, or None."""
-    pool = sorted(set(candidates))
-    lowered = {c.lower(): c for c in reversed(pool)}
-    if name.lower() in lowered and lowered[name.lower()] != name:
-        return lowered[name.lower()]
-    cutoff = 0.6 if len(name) > 3 else 0.5
-    found = difflib.get_close_matches(name, pool, n=1, cutoff=cutoff)
-    return found[0] if found else None

@@ -63,7 +63,8 @@ def _convert(
     ctx.error(
         "E0403",
         where,
-        f"`{parameter.name.text}` of `{definition.name}` holds {wanted} entries, but this wire is {node.type}.",
+        f"`{parameter.name.text}` of `{definition.name}` holds {wanted} entries,"
+        f" but this wire is {node.type}.",
         related=[Label(parameter.span, "declared here")],
         suggestion=_dtype_hint(node, wanted),
     )
@@ -201,9 +202,7 @@ def _size_error(
             f" (`{parameter.name.text}` has shape {shape_text(node.shape)})"
         )
         related.insert(0, Label(earlier.span, f"this makes `{text}` {wanted}"))
-    ctx.error(
-        "E0402", where, message + ".", related=related, notes=[f"`{text}` is {wanted}, found {size}."]
-    )
+    ctx.error("E0402", where, message + ".", related=related, notes=[f"`{text}` is {wanted}, found {size}."])
 
 
 def _origin(node: Node, where: Span, parameter: tree.Parameter) -> list[Label]:

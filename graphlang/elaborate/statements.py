@@ -115,13 +115,14 @@ def _not_a_wire(ctx: Context, statement: tree.Bind, value: Any) -> Any:
     if isinstance(value, Definition):
         hint = f"Call it: `{value.name}(…)`. {hint}"
     return ctx.error(
-        "E0602", statement.value.span, f"A wire is needed here, but this is {describe(value)}.", suggestion=hint
+        "E0602",
+        statement.value.span,
+        f"A wire is needed here, but this is {describe(value)}.",
+        suggestion=hint,
     )
 
 
-def _named(
-    ctx: Context, value: Any, path: str, target: tree.Ident, statement: tree.Bind, start: int
-) -> Node:
+def _named(ctx: Context, value: Any, path: str, target: tree.Ident, statement: tree.Bind, start: int) -> Node:
     """The node for a binding, under the binding's name if the expression made it."""
     builder = ctx.builder
     span = statement.value.span
@@ -199,9 +200,7 @@ def _for(ctx: Context, statement: tree.For) -> None:
     loop = Loop()
     title = f"for {statement.variable.text} in {statement.iterable.span.text}"
     name = f"{frame.node_prefix}.for" if frame.node_prefix else "for"
-    scope = Scope(
-        ctx.builder.unique(name), "loop", "for", title, ctx.builder.scope, statement.span
-    )
+    scope = Scope(ctx.builder.unique(name), "loop", "for", title, ctx.builder.scope, statement.span)
     frame.loops.append(loop)
     with ctx.box(scope):
         for value in values:
@@ -216,17 +215,13 @@ def _for(ctx: Context, statement: tree.For) -> None:
         frame.used_indices[path] = max(index, frame.used_indices.get(path, 0))
 
 
-def _iteration(
-    ctx: Context, statement: tree.For, value: Any, outer: Env, scope: Scope, loop: Loop
-) -> None:
+def _iteration(ctx: Context, statement: tree.For, value: Any, outer: Env, scope: Scope, loop: Loop) -> None:
     frame = ctx.frame
     frame.env = Env(outer)
     variable = statement.variable
     frame.env.names[variable.text] = Binding(value, variable.span)
     title = f"{variable.text} = {value.path if isinstance(value, Node) else value}"
-    box = Scope(
-        f"{scope.path}[{loop.iteration}]", "iteration", "for", title, scope.path, statement.span
-    )
+    box = Scope(f"{scope.path}[{loop.iteration}]", "iteration", "for", title, scope.path, statement.span)
     with ctx.within(f"in the iteration with {title}", statement.variable.span), ctx.box(box):
         run_body(ctx, statement.body)
     frame.env = outer

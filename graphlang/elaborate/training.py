@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from graphlang.diagnostics import Label
+from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import BINARY_OPS, UNARY_OPS, evaluate
-from graphlang.elaborate.scopes import nearest
 from graphlang.elaborate.values import BAD, Operation, describe, is_constant
 from graphlang.graph.model import Column, DataSpec, TrainingSpec
 from graphlang.graph.node import Node
@@ -134,7 +134,9 @@ def _column_call(ctx: Context, expr: tree.Call, which: str) -> Any:
         first, last = evaluate(ctx, value.start), evaluate(ctx, value.stop)
         if isinstance(first, (str, int)) and type(first) is type(last):
             return ("columns", first, last, value.span)
-        return ctx.error("E0803", value.span, "A range of columns has two names, or two numbers, as its ends.")
+        return ctx.error(
+            "E0803", value.span, "A range of columns has two names, or two numbers, as its ends."
+        )
     name = evaluate(ctx, value)
     if name is BAD:
         return BAD
@@ -193,7 +195,9 @@ def _unknown_data(ctx: Context, name: tree.Ident) -> None:
         "E0301",
         name.span,
         f"There is no data source called `{name.text}`.",
-        suggestion=f"Did you mean `{meant}`?" if meant else f'Declare it: `data {name.text} = csv("…") {{ … }}`.',
+        suggestion=f"Did you mean `{meant}`?"
+        if meant
+        else f'Declare it: `data {name.text} = csv("…") {{ … }}`.',
     )
 
 
@@ -231,5 +235,3 @@ def evaluate_quietly(ctx: Context, name: tree.Name) -> Any:
     """What a name stands for, without reporting one that is unknown."""
     found = ctx.env.find(name.id)
     return found.value if found else ctx.frame.module.find(name.id)
-
-

@@ -36,7 +36,9 @@ def check_cycles(ctx: Context, module: Module) -> None:
         _report_cycle(ctx, module, cyclic, uses)
 
 
-def _report_cycle(ctx: Context, module: Module, names: list[str], uses: dict[str, dict[str, tree.Name]]) -> None:
+def _report_cycle(
+    ctx: Context, module: Module, names: list[str], uses: dict[str, dict[str, tree.Name]]
+) -> None:
     first = module.own[names[0]]
     following = next(n for n in uses[names[0]] if n in names)
     route = " → ".join([*names, names[0]])
@@ -55,7 +57,11 @@ def _definitions_used(definition: Definition, module: Module) -> dict[str, tree.
     bound = {p.name.text for p in definition.syntax.parameters}
     found: dict[str, tree.Name] = {}
     for node in tree.walk(definition.syntax):
-        if isinstance(node, tree.Name) and node.id not in bound and isinstance(module.own.get(node.id), Definition):
+        if (
+            isinstance(node, tree.Name)
+            and node.id not in bound
+            and isinstance(module.own.get(node.id), Definition)
+        ):
             found.setdefault(node.id, node)
     return found
 

@@ -34,8 +34,8 @@ class Expectation:
 class Column:
     """One line of a data block: the input it feeds and how it is computed.
 
-    `formula` is nested tuples: `("column", name)`, `("columns", first, last)`, `("op", name, operands, attrs)`
-    or a number.
+    `formula` is nested tuples: `("column", name, span)`, `("columns", first, last, span)`,
+    `("op", name, operands, attrs)`, or a number.
     """
 
     name: str

@@ -165,15 +165,15 @@ def _operands(
     )
     texts = []
     for n, kind in zip(node.inputs, kinds, strict=True):
-        is_converted = kind in ("Number", "Same") and has_float
-        if _is_conversion(n, is_inlined) and (kind == "Float" or is_converted) and not _is_plain(n.inputs[0]):
-            texts.append(text_of(n.inputs[0]))
-        elif _is_conversion(n, is_inlined) and is_converted and n.inputs[0].op == "size_value":
-            texts.append(text_of(n.inputs[0]))
-        elif _is_plain(n) and n.is_const and is_converted and n.type.is_float:
+        is_converted = kind == "Float" or (kind in ("Number", "Same") and has_float)
+        inner = n.inputs[0] if _is_conversion(n, is_inlined) and is_converted else n
+        if not _is_plain(inner):
+            texts.append(text_of(inner))
+        elif inner.is_const and inner is n and is_converted and has_float and n.type.is_float:
             texts.append(short(n.attrs["value"]))
         else:
-            texts.append(text_of(n))
+            # The conversion of a number must stay where nothing else would make a float of it.
+            texts.append(text_of(n if inner.is_const else inner))
     return texts
 
 

@@ -19,7 +19,7 @@ from graphlang.types.dims import Dim, substitute
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation: `slots[target] = op(slots[sources], **attrs)`; then the slots in `frees` are done with."""
+    """`slots[target] = op(slots[sources], **attrs)`; then the slots in `frees` are done with."""
 
     node: Node
     op: Op

@@ -1,0 +1,171 @@
+"""What the commands share: options, reading and compiling a file, feeding it, reporting problems."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphlang.cli.term import say, wants_color
+from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
+from graphlang.source import SourceFile
+
+if TYPE_CHECKING:
+    from graphlang.graph.model import Model
+    from graphlang.run.session import Evaluation
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def add_file(parser: argparse.ArgumentParser, example: str) -> None:
+    """The file argument, and the example that ends the help."""
+    parser.add_argument("file", metavar="FILE", help="a .graph file, or - for standard input")
+    parser.epilog = f"example:\n  {example}"
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """--color and --quiet."""
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no remarks, only results and errors")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """--set: what changes the model itself."""
+    parser.add_argument(
+        "--set",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a constant's or an input's value, as the language writes it: H=32, x=[1, 2]",
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """--of, --set, --feed, --weights, --seed, --dtype, --rows."""
+    parser.add_argument("--of", metavar="NODE", help="the scalar to differentiate")
+    add_model_options(parser)
+    parser.add_argument("--feed", metavar="FILE", help="inputs by name, from .npz, .json or .csv")
+    parser.add_argument("--weights", metavar="FILE", help="parameters by path, from .npz or .safetensors")
+    parser.add_argument("--seed", type=_seed, default=None, help="seed of everything random (default 0)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float64")
+    parser.add_argument(
+        "--rows", metavar="N", type=_count, help="feed only the first N rows of the file's data"
+    )
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("a seed is a whole number from 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("a whole number from 1 is needed")
+    return value
+
+
+# --- problems ------------------------------------------------------------------------------------
+
+
+def report(diagnostics: Iterable[Diagnostic], choice: str = "auto") -> None:
+    """Print diagnostics on standard error."""
+    from graphlang.diagnostics.render import render_all
+
+    found = list(diagnostics)
+    if found:
+        print(render_all(found, color=wants_color(sys.stderr, choice)), file=sys.stderr)
+
+
+def stop_on_errors(problems: Problems) -> None:
+    """Raise if there are errors."""
+    if problems.has_errors:
+        raise GraphlangError(problems)
+
+
+# --- the journey ---------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A compiled file with its warnings."""
+
+    source: SourceFile
+    model: Model
+    warnings: list[Diagnostic]
+
+
+def read(path: str) -> SourceFile:
+    """A file's text; raises GraphlangError when it cannot be read."""
+    from graphlang.syntax.reading import read_source
+
+    outcome = read_source(path)
+    stop_on_errors(outcome.problems)
+    assert outcome.value is not None
+    return outcome.value
+
+
+def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> Loaded:
+    """Read and compile a file; raises GraphlangError with all its errors."""
+    from graphlang import pipeline
+    from graphlang.elaborate.settings import parse_settings, unknown_settings
+
+    source = read(path)
+    overrides, problems = parse_settings(settings)
+    stop_on_errors(problems)
+    outcome = pipeline.compile_source(source, training=training, overrides=overrides)
+    stop_on_errors(outcome.problems)
+    unknown_settings(outcome.value, overrides, problems)
+    stop_on_errors(problems)
+    return Loaded(source, outcome.value, list(outcome.problems))
+
+
+def evaluated(
+    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False, of: Any = None
+) -> tuple[Evaluation, list[str]]:
+    """Feed and evaluate a loaded model as the run options say; returns remarks beside the numbers."""
+    from graphlang.pipeline import prepare
+
+    prepared = prepare(
+        loaded.model,
+        of=options.of,
+        feed=options.feed,
+        weights=options.weights,
+        seed=options.seed,
+        rows=options.rows,
+    )
+    return prepared.evaluate(dtype=options.dtype, every_node=every_node), prepared.remarks
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write(path: str, content: str | bytes) -> None:
+    """Write a whole file or none: beside its place, then renamed. `-` is standard output."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        problems = Problems()
+        problems.error("E0807", None, f"`{path}` cannot be written: {error.strerror or error}.")
+        raise GraphlangError(problems) from error
+
+
+def remark(options: argparse.Namespace, text: str) -> None:
+    """A remark on standard error, unless --quiet."""
+    say(text, quiet=getattr(options, "quiet", False))

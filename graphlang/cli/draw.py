@@ -1,0 +1,100 @@
+"""Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
+
+The format follows the name of the output: .dot, .svg, .png or .pdf.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+from graphlang.cli import common
+from graphlang.diagnostics import GraphlangError, Problems
+
+if TYPE_CHECKING:
+    from graphlang.cli.common import Loaded
+
+FORMATS = ("dot", "svg", "png", "pdf")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    common.add_file(parser, "graphlang draw examples/sigmoid_neuron_gates.graph -o neuron.svg")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="-", help="where to (default: DOT on standard output)"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="by default what the output's name says")
+    parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
+    parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
+    parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
+    parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
+    parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
+    parser.add_argument("--digits", type=int, metavar="N", help="decimals of the numbers shown")
+    common.add_run_options(parser)
+    common.add_output_options(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    kind = options.format or os.path.splitext(options.output)[1].lstrip(".").lower() or "dot"
+    if kind not in FORMATS:
+        problems = Problems()
+        problems.error(
+            "E0905",
+            None,
+            f"`{options.output}`: pictures are written as {', '.join(FORMATS)}, not {kind}.",
+            suggestion="Name the output accordingly, or give --format.",
+        )
+        raise GraphlangError(problems)
+    loaded = common.load(options.file, options.set)
+    common.report(loaded.warnings, options.color)
+    common.write(options.output, picture(options, loaded, kind))
+    return 0
+
+
+def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
+    """The picture's bytes."""
+    from graphlang.draw.render import render
+    from graphlang.draw.scene import make_scene
+
+    problems = Problems()
+    view = _view(options, problems)
+    common.stop_on_errors(problems)
+    model, values, gradients = numbers(options, loaded)
+    return render(make_scene(model, values, gradients, view), kind)
+
+
+def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-untyped-def]
+    from graphlang.draw.scene import View
+
+    depth = getattr(options, "depth", None)
+    if depth is not None and depth != "all" and not depth.isdecimal():
+        problems.error("E0905", None, f"`--depth {depth}`: the depth is a whole number from 0, or `all`.")
+    show = getattr(options, "show", None)
+    wanted = frozenset(show.split(",")) if show else None
+    if wanted and not wanted <= {"values", "grads", "shapes", "names"}:
+        problems.error("E0905", None, f"`--show {show}`: it may name values, grads, shapes and names.")
+    return View(
+        depth=None if depth is None else 10**6 if depth == "all" else int(depth) if depth.isdecimal() else 0,
+        open=tuple(getattr(options, "open", ())),
+        close=tuple(getattr(options, "close", ())),
+        show=wanted,
+        theme=getattr(options, "theme", "slide"),
+        digits=getattr(options, "digits", None),
+    )
+
+
+def numbers(options: argparse.Namespace, loaded: Loaded):  # type: ignore[no-untyped-def]
+    """The model with its values and gradients, or without numbers where inputs have none."""
+    from graphlang import pipeline
+
+    try:
+        evaluation, _ = common.evaluated(options, loaded, every_node=True)
+    except GraphlangError as error:
+        if any(d.code != "E0901" for d in error.diagnostics) or options.feed:
+            raise
+        # Inputs without numbers: draw shapes.
+        of, _ = pipeline.objective(loaded.model, options.of)
+        return pipeline.differentiate(loaded.model, of), None, None
+    return evaluation.model, evaluation.values, evaluation.gradients

@@ -1,0 +1,211 @@
+"""The journey of a file, one line per stage: source → tree → model → derivatives → plan → numbers.
+
+Each function here calls one stage after another and hands their problems on. This is the place to read
+first, and the only one that knows the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
+from graphlang.diagnostics.suggest import nearest
+from graphlang.differentiate.differentiate import differentiate as differentiate
+from graphlang.elaborate.elaborate import elaborate
+from graphlang.graph.model import DataSpec, Model
+from graphlang.graph.node import Node
+from graphlang.run import datasets, feeds
+from graphlang.run import weights as stored
+from graphlang.run.session import Evaluation, evaluate
+from graphlang.source import SourceFile
+from graphlang.syntax import tree
+from graphlang.syntax.parse import parse
+
+DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
+
+
+def compile_source(
+    source: SourceFile, *, training: bool = False, overrides: Mapping[str, Any] | None = None
+) -> Outcome[Model]:
+    """Text to a checked model."""
+    parsed = parse(source)
+    outcome = compile_tree(parsed.value, training=training, overrides=overrides)
+    problems = Problems()
+    for problem in (*parsed.problems, *outcome.problems):
+        problems.add(problem)
+    return Outcome(outcome.value, problems)
+
+
+def compile_tree(
+    file: tree.File, *, training: bool = False, overrides: Mapping[str, Any] | None = None
+) -> Outcome[Model]:
+    """Syntax tree to a checked model."""
+    return elaborate(file, training=training, overrides=overrides)
+
+
+def objective(model: Model, name: str | None) -> tuple[Node | None, str | None]:
+    """What is differentiated, and if nothing is, why not.
+
+    `name` if given (an error if it is no scalar float), else the train block's `minimize`, else the only
+    output if that is a float scalar.
+    """
+    if name is not None:
+        return _named_objective(model, name), None
+    if model.training is not None and model.training.minimize is not None:
+        return model.training.minimize, None
+    if len(model.outputs) != 1:
+        names = ", ".join(n.path for n in model.outputs) or "none"
+        return None, f"Forward only: there are {len(model.outputs)} outputs ({names}); choose one with --of."
+    (output,) = model.outputs
+    if output.shape != () or not output.type.is_float:
+        return None, f"Forward only: the output `{output.path}` is not a float scalar but {output.type}."
+    return output, None
+
+
+def _named_objective(model: Model, name: str) -> Node:
+    problems = Problems()
+    node = model.find(name)
+    if node is None:
+        named = [n.path for n in model.nodes if n.is_named]
+        meant = nearest(name, named)
+        problems.error(
+            "E0909",
+            None,
+            f"There is no node called `{name}`.",
+            suggestion=f"Did you mean `{meant}`?" if meant else None,
+        )
+    elif node.shape != () or not node.type.is_float:
+        problems.error(
+            "E0701",
+            node.span,
+            f"Only a float scalar can be differentiated, but `{name}` has type {node.type}.",
+            suggestion="Reduce it with `sum` or `mean` in the file.",
+        )
+    if problems.has_errors:
+        raise GraphlangError(problems)
+    assert node is not None
+    return node
+
+
+# --- from a model to its numbers ----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A model ready to be evaluated."""
+
+    model: Model
+    inputs: dict[str, Any]
+    sizes: dict[str, int]
+    weights: dict[str, Any]
+    seed: int
+    remarks: list[str] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    def evaluate(
+        self, *, dtype: str = "float64", every_node: bool = False, wanted: list[Node] | None = None
+    ) -> Evaluation:
+        """Evaluate forward, and backward if there is something to differentiate."""
+        return evaluate(
+            self.model,
+            self.inputs,
+            self.sizes,
+            weights=self.weights,
+            dtype=DTYPES[dtype],
+            seed=self.seed,
+            every_node=every_node,
+            wanted=wanted,
+        )
+
+
+def prepare(
+    model: Model,
+    *,
+    of: str | None = None,
+    feed: str | None = None,
+    fed: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+    weights: str | Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    rows: int | None = None,
+) -> Prepared:
+    """Differentiate a model and find its inputs and weights.
+
+    Parameters
+    ----------
+    model : Model
+        As elaborated.
+    of : str, optional
+        The scalar to differentiate; by default what `pipeline.objective` picks.
+    feed : str, optional
+        A file of inputs by name.
+    fed : mapping of str to array, optional
+        Inputs by name; they take precedence over the file's.
+    fixed : mapping of str to Any, optional
+        Inputs whose default was already replaced (`--set`): nothing else may feed them.
+    weights : str or mapping, optional
+        A file, or parameters by path.
+    seed : int, optional
+        By default the train block's, else 0.
+    rows : int, optional
+        How many rows of the file's data to feed; all by default.
+
+    Raises
+    ------
+    GraphlangError
+        With everything that is wrong with the inputs, the data and the weights.
+    """
+    problems = Problems()
+    scalar, remark = objective(model, of)
+    differentiated = differentiate(model, scalar)
+    arrays: dict[str, Any] = {}
+    spec = data_of(model)
+    if spec is not None:
+        arrays.update(_from_data(model, spec, rows, problems))
+    if feed is not None:
+        arrays.update(feeds.read_feed(feed, problems))
+    arrays.update(fed or {})
+    for name in fixed or ():
+        arrays.pop(name, None)
+    if problems.has_errors:
+        raise GraphlangError(problems)
+    inputs, sizes = feeds.bind_inputs(differentiated, arrays, problems)
+    given = _weights(differentiated, weights, problems)
+    if problems.has_errors:
+        raise GraphlangError(problems)
+    remarks = [remark] if remark else []
+    return Prepared(differentiated, inputs, sizes, given, seed_of(model, seed), remarks, list(problems))
+
+
+def data_of(model: Model) -> DataSpec | None:
+    """The data that feed the inputs: the train block's, else the only source there is."""
+    if model.training is not None and model.training.data is not None:
+        return model.data.get(model.training.data)
+    return next(iter(model.data.values())) if len(model.data) == 1 else None
+
+
+def _from_data(model: Model, spec: DataSpec, rows: int | None, problems: Problems) -> dict[str, Any]:
+    arrays = datasets.read_data(spec, problems)
+    if arrays is None:
+        return {}
+    arrays = datasets.fit_inputs(model, spec, arrays, problems)
+    return {name: a[:rows] for name, a in arrays.items()} if rows else arrays
+
+
+def _weights(model: Model, weights: str | Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
+    if weights is None:
+        return {}
+    found = stored.read_weights(weights, problems) if isinstance(weights, str) else dict(weights)
+    return stored.fit_weights(model, found, problems) if found else {}
+
+
+def seed_of(model: Model, seed: int | None) -> int:
+    """The seed of a run: the one given, else the train block's, else 0."""
+    if seed is not None:
+        return seed
+    written = model.training.settings.get("seed") if model.training else None
+    return written if isinstance(written, int) else 0

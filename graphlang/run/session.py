@@ -1,0 +1,186 @@
+"""One evaluation of a model: inputs, weights and a seed in; values, gradients and expectations out."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphlang.graph.model import Expectation, Model
+from graphlang.graph.node import Node
+from graphlang.plan.schedule import make_plan, resolve
+from graphlang.run.interpreter import Executable
+
+DEFAULT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An expectation with what was found."""
+
+    expectation: Expectation
+    ok: bool
+    left: Any
+    right: Any
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What a run computed.
+
+    Attributes
+    ----------
+    model : Model
+        The differentiated model.
+    values : dict of str to array
+        By path. Scalars are 0-d.
+    gradients : dict of str to array
+        d(of)/d(node) by path, each of its node's shape; empty when nothing was differentiated.
+    leaves : dict of str to array
+        What the inputs, parameters and states held.
+    sizes : dict of str to int
+        The free sizes.
+    """
+
+    model: Model
+    values: dict[str, Any]
+    gradients: dict[str, Any]
+    expectations: list[Checked]
+    leaves: dict[str, Any]
+    sizes: dict[str, int]
+    dtype: type[np.floating[Any]]
+    seed: int
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def initial_values(
+    model: Model, dtype: type[np.floating[Any]], seed: int, skip: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Where the parameters and states start, by path; `skip` names those that are given otherwise."""
+    skipped = set(skip)
+    wanted = {p: n for p, n in model.initial_of.items() if p not in skipped}
+    executable = Executable(make_plan(model.initial, wanted.values()), {}, dtype, seed)
+    computed = executable.run({})
+    return {path: computed[node] for path, node in wanted.items()}
+
+
+def evaluate(
+    model: Model,
+    inputs: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    *,
+    weights: Mapping[str, Any] | None = None,
+    dtype: type[np.floating[Any]] = np.float64,
+    seed: int = 0,
+    every_node: bool = False,
+    wanted: Iterable[Node] | None = None,
+) -> Evaluation:
+    """Evaluate a differentiated model forward and, if it has gradients, backward.
+
+    Parameters
+    ----------
+    model : Model
+        After `differentiate`.
+    inputs : mapping of str to array
+        Every input's value.
+    sizes : mapping of str to int
+        The free sizes, as bound by the inputs.
+    weights : mapping of str to array, optional
+        Parameters and states by path; the others start where the file says.
+    every_node : bool
+        Keep the values of unnamed nodes too.
+    wanted : iterable of Node, optional
+        Further nodes whose values are kept.
+    """
+    leaves = {path: np.asarray(v, _numpy_dtype(model, path, dtype)) for path, v in inputs.items()}
+    given = dict(weights or {})
+    for path, start in {**initial_values(model, dtype, seed, given), **given}.items():
+        node = model.by_path[path]
+        leaves[path] = np.asarray(start, dtype if node.type.is_float else None)
+    shown = shown_nodes(model, every_node=every_node)
+    gradients = {
+        path: node for path, node in model.gradients.items() if every_node or model.by_path[path].is_named
+    }
+    sides = [s for e in model.expectations for s in (e.left, e.right) if isinstance(s, Node)]
+    plan = make_plan(
+        model.nodes,
+        [*shown, *gradients.values(), *sides, *model.metrics.values(), *model.outputs, *(wanted or ())],
+    )
+    computed = Executable(plan, sizes, dtype, seed).run(leaves)
+    return Evaluation(
+        model,
+        {n.path: computed[n] for n in [*shown, *(wanted or ())]},
+        {path: computed[node] for path, node in gradients.items()},
+        [check(e, computed, sizes) for e in model.expectations],
+        leaves,
+        dict(sizes),
+        dtype,
+        seed,
+        {name: computed[node] for name, node in model.metrics.items()},
+    )
+
+
+def _numpy_dtype(model: Model, path: str, dtype: Any) -> Any:
+    return dtype if model.by_path[path].type.is_float else None
+
+
+def shown_nodes(model: Model, *, every_node: bool) -> list[Node]:
+    """The nodes a run reports: those the file names, or all that are not derivatives or checks."""
+    backward = _backward_nodes(model)
+    return [
+        n
+        for n in model.nodes
+        if (n.is_named or (every_node and n not in backward and not _is_plain_number(n)))
+        and (not model.is_check(n) or n.path in model.metrics)
+    ]
+
+
+def _is_plain_number(node: Node) -> bool:
+    return node.is_const and node.span is None
+
+
+def _backward_nodes(model: Model) -> set[Node]:
+    return {n for n in model.nodes if n.path.startswith("grad(")}
+
+
+# --- expectations --------------------------------------------------------------------------------
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def check(e: Expectation, computed: Mapping[Node, Any], sizes: Mapping[str, int]) -> Checked:
+    """Whether an expectation holds; the default tolerance is 1e-6, absolute or relative."""
+    left, right = (
+        computed[side] if isinstance(side, Node) else resolve(side, sizes) for side in (e.left, e.right)
+    )
+    return Checked(e, _holds(e, left, right), left, right)
+
+
+def _holds(e: Expectation, left: Any, right: Any) -> bool:
+    if any(isinstance(v, str) for v in (left, right)):
+        return bool((left == right) == (e.op == "=="))
+    a, b = np.asarray(left), np.asarray(right)
+    try:
+        a, b = np.broadcast_arrays(a, b)
+    except ValueError:
+        return e.op == "!="
+    if e.op in ("==", "!="):
+        tolerance = DEFAULT_TOLERANCE if e.within is None else e.within
+        return bool(np.all(_close(a, b, tolerance)) == (e.op == "=="))
+    with np.errstate(all="ignore"):
+        return bool(np.all(_COMPARISONS[e.op](a, b)))
+
+
+def _close(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+    a, b = a.astype(float), b.astype(float)
+    with np.errstate(all="ignore"):
+        near = np.abs(a - b) <= tolerance * np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
+    return np.asarray(near | (a == b) | (np.isnan(a) & np.isnan(b)))
