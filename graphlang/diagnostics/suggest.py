@@ -12,6 +12,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     lowered = {c.lower(): c for c in reversed(pool)}
     if name.lower() in lowered and lowered[name.lower()] != name:
         return lowered[name.lower()]
-    cutoff = 0.6 if len(name) > 3 else 0.5
-    found = difflib.get_close_matches(name, pool, n=1, cutoff=cutoff)
+    if len(name) <= 2:
+        # So short a name resembles everything: only its neighbours (x0 for x1) are worth naming.
+        pool = [c for c in pool if len(c) <= len(name) + 1 and c[0] == name[0]]
+    found = difflib.get_close_matches(name, pool, n=1, cutoff=0.5 if len(name) <= 3 else 0.6)
     return found[0] if found else None

@@ -1,0 +1,209 @@
+"""Text to syntax tree, whatever the text: `parse` never raises and always returns a `tree.File`.
+
+The tokens are fed one after another into the LALR(1) tables that Lark made from the grammar. Where they
+refuse one, `mistakes` says what is wrong, the stacks go back to where they stood before the current
+statement, an ERROR token takes the statement's place, and reading goes on behind it. So one run reports all
+errors, also those inside blocks.
+
+Going back is cheap because the stack below a statement does not change while the statement is read: its
+height is all that must be remembered, one number for each block that is open.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import Any
+
+from lark.parse_tree_builder import ExpandSingleChild
+
+from graphlang.diagnostics.diagnostic import Outcome, Problems
+from graphlang.source import SourceFile
+from graphlang.syntax import tree
+from graphlang.syntax.build import Builder
+from graphlang.syntax.grammar import Grammar, load_grammar
+from graphlang.syntax.mistakes import Spot, explain
+from graphlang.syntax.tokens import Token, Tokens, tokenize
+
+
+def parse(source: SourceFile) -> Outcome[tree.File]:
+    """The syntax tree of a text, with an `ErrorStatement` for each statement that could not be read.
+
+    Parameters
+    ----------
+    source : SourceFile
+        Any text at all.
+
+    Returns
+    -------
+    Outcome of tree.File
+        The problems hold every error of form in the text: its characters, tokens and syntax.
+    """
+    problems = Problems()
+    grammar = load_grammar()
+    found = tokenize(source, grammar, problems)
+    return Outcome(_Reader(source, grammar, found, problems).run(), problems)
+
+
+class _Reader:
+    """The state of one parse: the two stacks of an LALR parser, and where the open statements begin."""
+
+    def __init__(self, source: SourceFile, grammar: Grammar, found: Tokens, problems: Problems) -> None:
+        self.source = source
+        self.problems = problems
+        self.tokens = found.tokens
+        self.faults = sorted(found.faults)
+        self.actions = grammar.actions
+        self.states: list[int] = [grammar.start]
+        self.values: list[Any] = []
+        self.builder = Builder(source, found, problems, self.values)
+        self.reductions = _reductions(grammar, self.builder)
+        # For each open block and the file: index of the current statement's first token, height of the stack
+        # below it, and whether an error in it has been reported.
+        self.marks: list[tuple[int, int, bool]] = [(0, 0, False)]
+        self.at_start = True  # the next token is the first of a statement
+        self.ends: list[int] = []  # for each token where its statement ends, once that is needed
+
+    def run(self) -> tree.File:
+        """Feed all tokens."""
+        tokens, marks, values, feed = self.tokens, self.marks, self.values, self._feed
+        last = len(tokens) - 1
+        at = 0
+        while at < last:
+            token = tokens[at]
+            if not feed(token):
+                at = self._recover(at)
+                continue
+            kind = token.type
+            if kind == "_END":
+                self.at_start = True
+            elif kind == "RBRACE":
+                marks.pop()
+                self.at_start = False
+            elif kind == "LBRACE":
+                marks.append((at + 1, len(values), False))
+                self.at_start = True
+            elif self.at_start:
+                marks[-1] = (at, len(values) - 1, False)
+                self.at_start = False
+            at += 1
+        self._feed(tokens[last])
+        file: tree.File = values[0]
+        return file
+
+    def _feed(self, token: Token) -> bool:
+        """The LALR(1) algorithm: reduce while the table says so, then shift. False if refused.
+
+        This is `feed_token` of Lark's `ParserState` on Lark's own tables, but faster: most reductions only
+        pass a value on (a number is a product is a sum), and those touch one cell of the stack here.
+        """
+        actions, states, values, reductions = self.actions, self.states, self.values, self.reductions
+        kind = token.type
+        while True:
+            action = actions[states[-1]].get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                self.builder.starts[len(values)] = token.start
+                self.builder.end = token.end
+                states.append(action)
+                values.append(token)
+                return True
+            size, name, make = reductions[~action]
+            if make is None:
+                states[-1] = actions[states[-2]][name]
+                continue
+            if size:
+                parts = values[-size:]
+                del values[-size:], states[-size:]
+            else:
+                parts = []
+            value = make(parts)
+            states.append(actions[states[-1]][name])
+            values.append(value)
+
+    # --- recovery --------------------------------------------------------------------------------
+
+    def _recover(self, at: int) -> int:
+        """The parser refused token `at`: report it and return the index at which to go on."""
+        if self.at_start:
+            # Nothing of the statement has been read; the stack is as high as it was before it.
+            start, height, told = at, len(self.values), False
+        else:
+            start, height, told = self.marks[-1]
+        stop = self._end_of_statement(at)
+        if not told and not self._has_fault(start, stop):
+            accepted = frozenset(kind for kind in self.actions[self.states[-1]] if kind.isupper())
+            mistake = explain(Spot(self.source, self.tokens, start, at, accepted))
+            self.problems.add(mistake.diagnostic)
+            if mistake.is_next_statement and self._end_here(at):
+                return at
+        self._go_back(height)
+        names = " ".join(_bound_names(self.tokens, start, stop))
+        first, last = self.tokens[start], self.tokens[max(start, stop - 1)]
+        kind = "ERROR_HEADER" if self.tokens[stop].type == "LBRACE" else "ERROR"
+        self._feed(Token(kind, names, first.start, max(first.end, last.end)))
+        # The ERROR token may have reduced the statement before it first: the height is known only now.
+        self.marks[-1] = (start, len(self.values) - 1, True)
+        self.at_start = False
+        return stop
+
+    def _end_of_statement(self, at: int) -> int:
+        """Index of the _END of the statement around token `at`, or of the `{` of a block on the way there."""
+        if not self.ends:
+            # Made at the first error, for all tokens at once: a long line may hold many errors.
+            end = len(self.tokens) - 1
+            self.ends = [end] * len(self.tokens)
+            for index in range(end, -1, -1):
+                if self.tokens[index].type in ("_END", "LBRACE"):
+                    end = index
+                self.ends[index] = end
+        return self.ends[at]
+
+    def _has_fault(self, start: int, stop: int) -> bool:
+        """Whether the token filter has reported something in these tokens."""
+        index = bisect_left(self.faults, self.tokens[start].start)
+        return index < len(self.faults) and self.faults[index] <= self.tokens[stop].end
+
+    def _end_here(self, at: int) -> bool:
+        """Close the statement before token `at`, if it is complete there."""
+        end = self.tokens[at - 1].end
+        if not self._feed(Token("_END", "", end, end)):
+            return False
+        self.at_start = True
+        return True
+
+    def _go_back(self, height: int) -> None:
+        """Forget what stands on the stack above a height."""
+        del self.values[height:]
+        del self.states[height + 1 :]
+
+
+def _reductions(
+    grammar: Grammar, builder: Builder
+) -> list[tuple[int, str, Callable[[list[Any]], Any] | None]]:
+    """For each rule: number of parts, name, and what makes its value; None if it passes its part on."""
+    create: Any = grammar.builder.create_callback
+    callbacks = create(builder.table())
+    result: list[tuple[int, str, Callable[[list[Any]], Any] | None]] = []
+    for rule in grammar.rules:
+        make = callbacks[rule]
+        size = len(rule.expansion)
+        if isinstance(make, ExpandSingleChild):
+            # What Lark wraps around a rule with `?`: with several parts it does nothing.
+            make = None if size == 1 else make.node_builder
+        result.append((size, rule.origin.name, make))
+    return result
+
+
+def _bound_names(tokens: list[Token], start: int, stop: int) -> list[str]:
+    """Names that a broken statement probably binds: those before its first sign of a value or a block."""
+    names: list[str] = []
+    for token in tokens[start:stop]:
+        if token.type in ("EQUALS", "COLON", "TILDE", "ARROW") and names:
+            break
+        if token.type == "NAME":
+            names.append(token.text)
+        elif token.type == "LPAR" and names:
+            return names[-1:]
+    return names[:16]
