@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Severity
+from graphlang.files import replace_file
 from graphlang.graph.model import Model as Elaborated
 from graphlang.source import SourceFile
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import numpy as np
 
-    from graphlang.graph.summary import Summary
+    from graphlang.emit.summary import Summary
     from graphlang.run.session import Evaluation
 
 
@@ -172,7 +173,7 @@ class Model:
 
     def summary(self, depth: int | None = 1) -> Summary:
         """Layers, shapes, parameters, FLOPs and activations."""
-        from graphlang.graph.summary import summarize
+        from graphlang.emit.summary import summarize
 
         return summarize(self._elaborated, depth)
 
@@ -188,7 +189,6 @@ class Model:
         **options
             Further fields of `graphlang.draw.scene.View`.
         """
-        from graphlang.cli.common import write
         from graphlang.draw.render import render
         from graphlang.draw.scene import View, make_scene
 
@@ -196,7 +196,7 @@ class Model:
         model, values, gradients = self._numbers()
         content = render(make_scene(model, values, gradients, View(depth=depth, **options)), kind)
         if path is not None:
-            write(path, content)
+            replace_file(path, lambda file: file.write(content))
         return content if kind in ("png", "pdf") else content.decode("utf-8")
 
     def _numbers(self) -> tuple[Elaborated, dict[str, Any] | None, dict[str, Any] | None]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ops.tiny_autodiff import apply, draw, evaluate, gradients, kernel_keywords, leaves, sample_types
+from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, kernel_keywords, leaves, sample_types
 
 from graphlang.graph.op import Op, Sample
 from graphlang.ops import registry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.cli.term import say, wants_color
 from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
+from graphlang.files import replace_file
 from graphlang.source import SourceFile
 
 if TYPE_CHECKING:
     from graphlang.graph.model import Model
+    from graphlang.pipeline import Prepared
     from graphlang.run.session import Evaluation
 
 # --- options -------------------------------------------------------------------------------------
@@ -49,21 +50,23 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     parser.add_argument("--feed", metavar="FILE", help="inputs by name, from .npz, .json or .csv")
     parser.add_argument("--weights", metavar="FILE", help="parameters by path, from .npz or .safetensors")
-    parser.add_argument("--seed", type=_seed, default=None, help="seed of everything random (default 0)")
+    parser.add_argument("--seed", type=natural, default=None, help="seed of everything random (default 0)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float64")
     parser.add_argument(
-        "--rows", metavar="N", type=_count, help="feed only the first N rows of the file's data"
+        "--rows", metavar="N", type=count, help="feed only the first N rows of the file's data"
     )
 
 
-def _seed(text: str) -> int:
+def natural(text: str) -> int:
+    """A whole number from 0 as argparse's `type`."""
     value = int(text)
     if value < 0:
-        raise argparse.ArgumentTypeError("a seed is a whole number from 0")
+        raise argparse.ArgumentTypeError("a whole number from 0 is needed")
     return value
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number from 1 as argparse's `type`."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("a whole number from 1 is needed")
@@ -98,6 +101,7 @@ class Loaded:
     source: SourceFile
     model: Model
     warnings: list[Diagnostic]
+    settings: dict[str, Any]
 
 
 def read(path: str) -> SourceFile:
@@ -122,47 +126,44 @@ def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> 
     stop_on_errors(outcome.problems)
     unknown_settings(outcome.value, overrides, problems)
     stop_on_errors(problems)
-    return Loaded(source, outcome.value, list(outcome.problems))
+    return Loaded(source, outcome.value, list(outcome.problems), overrides)
 
 
 def evaluated(
-    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False, of: Any = None
-) -> tuple[Evaluation, list[str]]:
-    """Feed and evaluate a loaded model as the run options say; returns remarks beside the numbers."""
+    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False
+) -> tuple[Evaluation, Prepared]:
+    """Feed and evaluate a loaded model as the run options say."""
     from graphlang.pipeline import prepare
 
     prepared = prepare(
         loaded.model,
         of=options.of,
         feed=options.feed,
+        fixed=loaded.settings,
         weights=options.weights,
         seed=options.seed,
         rows=options.rows,
     )
-    return prepared.evaluate(dtype=options.dtype, every_node=every_node), prepared.remarks
+    return prepared.evaluate(dtype=options.dtype, every_node=every_node), prepared
 
 
 # --- writing -------------------------------------------------------------------------------------
 
 
 def write(path: str, content: str | bytes) -> None:
-    """Write a whole file or none: beside its place, then renamed. `-` is standard output."""
+    """Write a whole file or none. `-` is standard output."""
     data = content.encode("utf-8") if isinstance(content, str) else content
     if path == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        replace_file(path, lambda file: file.write(data))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
         problems = Problems()
-        problems.error("E0807", None, f"`{path}` cannot be written: {error.strerror or error}.")
+        problems.error("E0912", None, f"`{path}` cannot be written: {reason}.")
         raise GraphlangError(problems) from error
 
 

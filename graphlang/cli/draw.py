@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
     parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
-    parser.add_argument("--digits", type=int, metavar="N", help="decimals of the numbers shown")
+    parser.add_argument("--digits", type=common.natural, metavar="N", help="decimals of the numbers shown")
     common.add_run_options(parser)
     common.add_output_options(parser)
 
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     if kind not in FORMATS:
         problems = Problems()
         problems.error(
-            "E0905",
+            "E0914",
             None,
             f"`{options.output}`: pictures are written as {', '.join(FORMATS)}, not {kind}.",
             suggestion="Name the output accordingly, or give --format.",
@@ -70,11 +70,11 @@ def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-u
 
     depth = getattr(options, "depth", None)
     if depth is not None and depth != "all" and not depth.isdecimal():
-        problems.error("E0905", None, f"`--depth {depth}`: the depth is a whole number from 0, or `all`.")
+        problems.error("E0914", None, f"`--depth {depth}`: the depth is a whole number from 0, or `all`.")
     show = getattr(options, "show", None)
     wanted = frozenset(show.split(",")) if show else None
     if wanted and not wanted <= {"values", "grads", "shapes", "names"}:
-        problems.error("E0905", None, f"`--show {show}`: it may name values, grads, shapes and names.")
+        problems.error("E0914", None, f"`--show {show}`: it may name values, grads, shapes and names.")
     return View(
         depth=None if depth is None else 10**6 if depth == "all" else int(depth) if depth.isdecimal() else 0,
         open=tuple(getattr(options, "open", ())),

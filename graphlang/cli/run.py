@@ -22,17 +22,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_run_options(parser)
     parser.add_argument("--all", action="store_true", help="unnamed nodes too")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--digits", type=int, default=6, metavar="N", help="significant digits (default 6)")
+    parser.add_argument("--digits", type=common.count, default=6, metavar="N", help="significant digits (default 6)")
     common.add_output_options(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     loaded = common.load(options.file, options.set)
-    evaluation, remarks = common.evaluated(options, loaded, every_node=options.all)
-    common.report(loaded.warnings, options.color)
+    evaluation, prepared = common.evaluated(options, loaded, every_node=options.all)
+    warned = [*loaded.warnings, *prepared.warnings]
+    common.report(warned, options.color)
     failed = [c for c in evaluation.expectations if not c.ok]
-    warnings = [d.message for d in loaded.warnings] + [_failure_text(c) for c in failed]
+    warnings = [d.message for d in warned] + [_failure_text(c) for c in failed]
     if options.json:
         import json
 
@@ -41,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
         print(json.dumps(as_json(evaluation, warnings), ensure_ascii=False))
     else:
         print(_report(evaluation, options))
-    for text in remarks:
+    for text in prepared.remarks:
         common.remark(options, text)
     for checked in failed:
         common.report([_as_diagnostic(checked)], options.color)

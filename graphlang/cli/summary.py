@@ -13,8 +13,8 @@ from graphlang.cli import common
 from graphlang.cli.term import Painter, table, wants_color
 
 if TYPE_CHECKING:
+    from graphlang.emit.summary import Summary
     from graphlang.graph.model import Model
-    from graphlang.graph.summary import Summary
     from graphlang.types.dims import Dim
 
 
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from graphlang.graph.summary import as_dict, summarize
+    from graphlang.emit.summary import as_dict, summarize
 
     loaded = common.load(options.file, options.set)
     sizes = _sizes(options.size, loaded.model)

@@ -29,7 +29,7 @@ BUDGET = 1_500_000
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("files", metavar="FILE", nargs="+", help=".graph files, or folders of them")
-    parser.add_argument("--seed", type=int, default=None, help="seed of everything random (default 0)")
+    parser.add_argument("--seed", type=common.natural, default=None, help="seed of everything random (default 0)")
     parser.add_argument("--json", action="store_true", help="results as one JSON object")
     common.add_output_options(parser)
     parser.epilog = "example:\n  graphlang test examples"
@@ -87,7 +87,7 @@ def _files(paths: list[str]) -> Iterator[tuple[str, bool]]:
         )
         if not found:
             problems = Problems()
-            problems.error("E0808", None, f"There is no .graph file in `{path}`.")
+            problems.error("E0913", None, f"There is no .graph file in `{path}`.")
             raise GraphlangError(problems)
         for name in found:
             yield name, False
@@ -118,7 +118,9 @@ def _evaluate(path: str, seed: int | None, result: Result) -> Evaluation:
 
     loaded = common.load(path)
     result.diagnostics.extend(loaded.warnings)
-    return prepare(loaded.model, seed=seed).evaluate()
+    prepared = prepare(loaded.model, seed=seed)
+    result.diagnostics.extend(prepared.warnings)
+    return prepared.evaluate()
 
 
 def _check_expectations(evaluation: Evaluation, result: Result) -> None:

@@ -55,12 +55,17 @@ class Sweeper:
         partial: dict[Node, Node] = {f: builder.const(1.0)}
         finished: dict[Node, Node] = {}
         gates_done: set[int] = set()
+        made = set(builder.nodes)
         before = (builder.prefix, builder.scope, builder.span)
         for node in reversed(order):
             g = partial.pop(node, None)
             if g is None:
                 continue
             finished[node] = g
+            if g not in made and not g.is_const:
+                # The first node that a gradient belongs to gives it its name.
+                made.add(g)
+                builder.rename(g, builder.unique(f"grad({f.path},{node.path})"), is_named=False)
             builder.scope, builder.span = node.scope, node.span
             builder.prefix = f"grad({f.path},{node.path})"
             rule = self.rule_of.get(node)

@@ -74,6 +74,8 @@ def summarize(model: Model, depth: int | None = 1) -> Summary:
     """
     result = Summary()
     rows: dict[str, Row] = {}
+    # Operations of unnamed nodes, by the name whose formula they stand in.
+    carried: dict[str, int | Dim] = {}
     for node in model.nodes:
         if model.is_check(node):
             continue
@@ -87,8 +89,15 @@ def summarize(model: Model, depth: int | None = 1) -> Summary:
                 result.rows.append(row)
             row.params = row.params + (node.type.size if node.op == PARAM else 0)
             row.flops = row.flops + flops_of(node)
-        if len(shown) == len(boxes) and (node.is_named or node.op == PARAM) and not _is_result(node, boxes):
-            result.rows.append(_node_row(node, len(boxes)))
+        if len(shown) < len(boxes) or _is_result(node, boxes):
+            continue
+        if node.is_named or node.op == PARAM:
+            row = _node_row(node, len(boxes))
+            row.flops = row.flops + carried.pop(node.path, 0)
+            result.rows.append(row)
+        else:
+            owner = node.path.rpartition(".")[0]
+            carried[owner] = carried.get(owner, 0) + flops_of(node)
     return result
 
 

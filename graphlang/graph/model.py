@@ -144,8 +144,11 @@ class Model:
 
     @property
     def graph(self) -> nx.MultiDiGraph:
-        """The graph as a NetworkX MultiDiGraph: see `graphlang.graph.dag` for its attributes."""
-        return to_networkx(self.nodes)
+        """The graph as a NetworkX MultiDiGraph, without what only expectations and metrics need.
+
+        See `graphlang.graph.dag` for its attributes.
+        """
+        return to_networkx(n for n in self.nodes if not self.is_check(n))
 
     def is_check(self, node: Node) -> bool:
         """Whether a node was made only for an `expect` or a `metric`."""

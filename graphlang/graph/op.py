@@ -129,6 +129,12 @@ class Op:
     vjp: Callable[..., Any] | None = None
     no_gradient: str | None = None
 
+    # Whether floats pass as they are; worked out once, since it is asked for every node.
+    takes_floats: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.takes_floats = not any(w.kind in ("Int", "Bool") for w in self.wires)
+
     @property
     def is_variadic(self) -> bool:
         """Whether it takes any number of operands."""

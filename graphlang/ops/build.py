@@ -162,6 +162,13 @@ class Builder:
 
     def promote(self, op: Op, operands: Sequence[Node | int | float | bool]) -> tuple[Node, ...]:
         """The operands as nodes of the kinds that `op` accepts."""
+        if op.takes_floats:
+            # By far the most frequent case: floats all round, nothing to convert.
+            for value in operands:
+                if not isinstance(value, Node) or value.type.dtype is not DType.FLOAT:
+                    break
+            else:
+                return tuple(operands)  # type: ignore[arg-type]
         kinds = [op.wire_kind(i) for i in range(len(operands))]
         common = self._common_kind(kinds, operands)
         return tuple(
@@ -202,7 +209,7 @@ class Builder:
         """`node` converted to `dtype`; a constant is converted at once."""
         if node.type.dtype is dtype:
             return node
-        if node.is_const and isinstance(node.attrs["value"], (bool, int, float)):
+        if node.is_const and node.span is None:
             return self.const(node.attrs["value"], dtype)
         return self.apply(registry.find(f"to_{dtype}"), (node,))
 

@@ -20,6 +20,8 @@ def elementwise(sizes: Sizes, x: TensorType, **_attrs: Any) -> TensorType:
 def broadcasting(sizes: Sizes, *types: TensorType, **_attrs: Any) -> TensorType:
     """Entry by entry over several operands of one kind, broadcast as NumPy does."""
     shape = types[0].shape
+    if len(types) == 2 and shape == types[1].shape:
+        return types[1]
     for position, t in enumerate(types[1:], start=1):
         joint = broadcast_shapes(sizes, shape, t.shape)
         if joint is None:

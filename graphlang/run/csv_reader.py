@@ -90,9 +90,7 @@ class CsvTable:
         trouble = _trouble(self.name(column), texts)
         if trouble is not None:
             row, message, suggestion = trouble
-            span = self.cell_span(row, column)
-            where = f"{self.source.name}:{span.line}:{span.column}"
-            place.error_in(span, f"{where}: {message}", suggestion=suggestion)
+            place.error_in(self.cell_span(row, column), message, suggestion=suggestion)
             return None
         return self._class_numbers(column, texts)
 
@@ -256,7 +254,7 @@ def _from_cells(source: SourceFile, delimiter: str, has_header: bool | None, pla
         if len(row) != header.width:
             place.error_in(
                 _line_span(source, at),
-                f"{path}:{at}: this row has {_cells(len(row))}, but the first line has {header.width}.",
+                f"This row has {_cells(len(row))}, but the first line has {header.width}.",
                 suggestion=f"Cells are separated by {_delimiter_name(delimiter)}; a cell that contains one"
                 ' is written in quotes: `"a, b"`.',
             )
@@ -325,27 +323,31 @@ def _is_infinite(text: str) -> bool:
 
 def _trouble(name: str, texts: list[str]) -> tuple[int, str, str | None] | None:
     """Why a column is neither numbers nor classes: the row, what is wrong there, and what to do."""
-    has_numbers = any(_is_number(t) for t in texts)
+    different = set(texts)
+    has_numbers = any(_is_number(t) for t in different)
     missing = _MISSING_NUMBERS if has_numbers else _MISSING
-    gaps = [i for i, t in enumerate(texts) if t.lower() in missing]
+    gaps = {t for t in different if t.lower() in missing}
     if gaps:
-        text = texts[gaps[0]]
-        what = f"has `{text}`" if text else "has no value"
-        message = (
-            f"`{name}` {what} here: nothing can be learned from a gap ({len(gaps)} of {len(texts)} rows)."
-        )
-        return gaps[0], message, "Fill the gaps, or leave these rows out."
-    for row, text in enumerate(texts):
-        shown = printable(text[:40])
-        if _is_infinite(text):
-            return row, f"`{name}` has `{shown}` here, which is no finite number.", None
-        if has_numbers and not _is_number(text):
-            message = f"`{name}` is a column of numbers, but this is `{shown}`."
-            return row, message, "A column holds numbers only, or texts only."
-    if all(_DECIMAL_COMMA.match(t) for t in texts):
+        row, count = _first(texts, gaps), sum(t in gaps for t in texts)
+        what = f"has `{texts[row]}`" if texts[row] else "has no value"
+        message = f"`{name}` {what} here: nothing can be learned from a gap ({count} of {len(texts)} rows)."
+        return row, message, "Fill the gaps, or leave these rows out."
+    infinite = {t for t in different if _is_infinite(t)}
+    if infinite:
+        row = _first(texts, infinite)
+        return row, f"`{name}` has `{texts[row][:40]}` here, which is no finite number.", None
+    if has_numbers:
+        row = _first(texts, {t for t in different if not _is_number(t)})
+        message = f"`{name}` is a column of numbers, but this is `{printable(texts[row][:40])}`."
+        return row, message, "A column holds numbers only, or texts only."
+    if all(_DECIMAL_COMMA.match(t) for t in different):
         better = texts[0][:40].replace(",", ".")
         return 0, f"`{name}` is written with a decimal comma.", f"Write it with a point: `{better}`."
     return None
+
+
+def _first(texts: list[str], bad: set[str]) -> int:
+    return next(i for i, t in enumerate(texts) if t in bad)
 
 
 def _narrowed(values: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ from graphlang.types.dims import Dim, Sizes, names_of, substitute
 from graphlang.types.tensor import DType, TensorType, shape_text
 
 # The number of rows, kept symbolic in a formula's type, so that a row axis is told from one as long.
-_ROWS = Dim.of("rows")
+_ROWS = Dim.of("N")
 _MAX_ROWS = 10_000_000
 _KINDS = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
 _NUMPY = {DType.FLOAT: np.float64, DType.INT: np.int64, DType.BOOL: np.bool_}
@@ -494,7 +494,7 @@ class _Block:
         return _Value(result, kind, f"{name}(…)")
 
     def _refuse_large(self, kind: TensorType) -> None:
-        count = math.prod(_number(substitute(s, {"rows": self.rows or 0})) for s in kind.shape)
+        count = math.prod(_number(substitute(s, {"N": self.rows or 0})) for s in kind.shape)
         if count > 2**31:
             raise RuleError(f"The result would have shape {kind}, {count} entries.")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,14 +63,25 @@ class EntryCheck:
 
 
 class GradientChecker:
-    """Compares the gradients of an evaluation with finite differences of its scalar."""
+    """Compares the gradients of an evaluation with finite differences of its scalar.
 
-    def __init__(self, evaluation: Evaluation, *, h: float = DEFAULT_H, one_sided: bool = False):
+    With `is_relative` the step grows with the entry, h·max(1, |w|), so that it is not lost in a large one.
+    """
+
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        *,
+        h: float = DEFAULT_H,
+        one_sided: bool = False,
+        is_relative: bool = False,
+    ):
         assert evaluation.model.of is not None
         self.evaluation = evaluation
         self.of = evaluation.model.of
         self.h = h
         self.one_sided = one_sided
+        self.is_relative = is_relative
         plan = make_plan(evaluation.model.nodes, [self.of])
         self.steps = len(plan.steps)
         self._executable = Executable(plan, evaluation.sizes, np.float64, evaluation.seed)
@@ -100,13 +112,12 @@ class GradientChecker:
     ) -> EntryCheck:
         w = float(value[index])
         # A step that the number can hold exactly: w + h differs from w by h itself.
-        h = float((w + self.h * max(1.0, abs(w))) - w)
+        h = float((w + self.h * (max(1.0, abs(w)) if self.is_relative else 1.0)) - w)
         above, below = self._moved(node, value, index, h), self._moved(node, value, index, -h)
-        right, left = (above - self._base) / h, (self._base - below) / h
-        numerical = right if self.one_sided else (above - below) / (2 * h)
+        numerical = (above - self._base) / h if self.one_sided else (above - below) / (2 * h)
         wanted = float(analytic[index])
         verdict = "ok" if self._agrees(numerical, wanted, h) else "wrong"
-        if verdict == "wrong" and self._is_kink(node, value, index, h, left, right, wanted):
+        if verdict == "wrong" and self._is_kink(node, value, index, h, wanted):
             verdict = "kink"
         return EntryCheck(
             node.path,
@@ -136,27 +147,28 @@ class GradientChecker:
         value: np.ndarray,
         index: tuple[int, ...],
         h: float,
-        left: float,
-        right: float,
         analytic: float,
     ) -> bool:
-        """Whether the slopes to both sides stay apart as h shrinks, and the gradient lies between them."""
-        smaller = h / 8
-        above = (self._moved(node, value, index, smaller) - self._base) / smaller
-        below = (self._base - self._moved(node, value, index, -smaller)) / smaller
-        gap, gap_smaller = abs(right - left), abs(above - below)
-        # Smooth curves bring the slopes together in proportion to h.
-        if not gap_smaller > gap / 2:
-            return self._kink_nearby(left, right, above, below, analytic)
-        margin = 1e-4 * max(abs(left), abs(right), 1e-8)
-        return min(left, right) - margin <= analytic <= max(left, right) + margin
+        """Whether a kink or a jump lies within h, and the gradient between the one-sided slopes.
 
-    def _kink_nearby(self, left: float, right: float, above: float, below: float, analytic: float) -> bool:
-        """A kink within reach of h but not of the smaller step, whose slopes agree with the gradient."""
-        close = abs(above - below) <= 1e-3 * max(abs(above), abs(below), 1e-8)
-        apart = abs(right - left) > 20 * abs(above - below)
-        agrees = abs((above + below) / 2 - analytic) <= 1e-3 * max(abs(above), abs(analytic), 1e-8)
-        return close and apart and agrees
+        On a smooth curve the slopes to the right and to the left differ by h f'', so each step that is eight
+        times smaller brings them eight times closer. At a kink they stay apart, at a jump they part further,
+        and beside one they agree at once.
+        """
+        slopes = [self._slopes(node, value, index, h / 8**k) for k in range(3)]
+        scale = max(abs(s) for pair in slopes for s in pair)
+        gaps = [abs(right - left) for left, right in slopes]
+        is_smooth = gaps[0] <= 1e-3 * scale or all(
+            a / 16 < b < a / 4 for a, b in pairwise(gaps)
+        )
+        low, high = min(min(pair) for pair in slopes), max(max(pair) for pair in slopes)
+        margin = 1e-4 * max(scale, 1e-8)
+        return not is_smooth and low - margin <= analytic <= high + margin
+
+    def _slopes(self, node: Node, value: np.ndarray, index: tuple[int, ...], h: float) -> tuple[float, float]:
+        right = (self._moved(node, value, index, h) - self._base) / h
+        left = (self._base - self._moved(node, value, index, -h)) / h
+        return left, right
 
 
 def _relative(a: float, b: float) -> float:
@@ -207,9 +219,10 @@ def check_all(
     per_node : int or None
         Entries per node at most, all for None.
     budget : int or None
-        Operations that may be evaluated in all; beyond it nodes are sampled evenly.
+        Operations that may be evaluated in all; beyond it nodes are sampled evenly. With a budget, steps are
+        relative to the entries.
     """
-    checker = GradientChecker(evaluation, h=h, one_sided=one_sided)
+    checker = GradientChecker(evaluation, h=h, one_sided=one_sided, is_relative=budget is not None)
     chosen: Iterable[str] = paths
     if budget is not None and paths:
         affordable = max(4, budget // (4 * max(1, checker.steps)))

@@ -102,7 +102,9 @@ def _header(text: bytes) -> dict[str, Any]:
         raise _BadFileError("its header is broken") from None
     if not isinstance(header, dict):
         raise _BadFileError("its header is not a JSON object")
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise _BadFileError("its metadata are not texts")
     return header
 
 

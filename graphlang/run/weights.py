@@ -6,13 +6,13 @@ one; the same arrays always give the same bytes.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
 
 import numpy as np
 
 from graphlang.diagnostics import Problems
+from graphlang.files import replace_file
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.run.files import Place, listed, nearest, printable, reason
@@ -109,20 +109,9 @@ def write_weights(path: str, arrays: Mapping[str, np.ndarray], problems: Problem
         if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
             place.error(f"`{printable(name)}` holds {array.dtype}, which is not written to files.")
             return False
-    target = os.path.realpath(path)
-    folder, base = os.path.split(target)
-    beside = os.path.join(folder, f".{base}.{os.getpid()}.part")
     try:
-        if os.path.isdir(target):
-            raise IsADirectoryError(21, "it is a folder")
-        with open(beside, "wb") as file:
-            writer(file, whole)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
-    except (OSError, ValueError, MemoryError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            os.unlink(beside)
+        replace_file(path, lambda file: writer(file, whole))
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a NUL in the name
         place.error(f'"{printable(path)}" cannot be written: {reason(error)}.')
         return False
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_autodiff import apply, draw, evaluate, gradients, leaves, sample_types
+from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, leaves, sample_types
 
 from graphlang.graph.op import Sample
 from graphlang.ops import registry

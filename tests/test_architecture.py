@@ -1,0 +1,89 @@
+"""Imports point one way: each package may import those it stands on, and nothing else of ours."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent / "graphlang"
+
+# Package or module -> what it may import of ours, besides itself. Read from top to bottom it is the journey.
+ALLOWED = {
+    "source": set(),
+    "diagnostics": {"source"},
+    "syntax": {"source", "diagnostics"},
+    "types": {"source"},
+    "graph": {"source", "types"},
+    "ops": {"source", "types", "graph"},
+    "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
+    "differentiate": {"source", "types", "graph", "ops"},
+    "plan": {"source", "types", "graph", "ops"},
+    "run": {"source", "diagnostics", "types", "graph", "ops", "plan", "files"},
+    "emit": {"source", "diagnostics", "types", "graph", "ops", "plan"},
+    "draw": {"source", "diagnostics", "types", "graph", "ops"},
+    "pipeline": {
+        "source", "diagnostics", "syntax", "types", "graph", "elaborate", "differentiate", "plan", "run",
+    },
+    "api": {
+        "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
+    },
+    "files": set(),
+}  # fmt: skip
+EVERYTHING = {"cli", "__init__", "__main__"}
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def home(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found.update(name.split(".")[1] for name in names if name.startswith("graphlang."))
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_package_imports_only_what_it_stands_on(path: Path) -> None:
+    package = home(path)
+    if package in EVERYTHING:
+        return
+    assert imports(path) - {package} <= ALLOWED[package]
+
+
+def test_the_rule_would_catch_an_import_that_points_back(tmp_path: Path) -> None:
+    culprit = tmp_path / "kernel.py"
+    culprit.write_text("from graphlang.elaborate.scopes import Env\n")
+    assert not imports(culprit) <= ALLOWED["ops"]
+
+
+def test_help_and_version_import_neither_numpy_nor_networkx() -> None:
+    code = (
+        "import sys; from graphlang.cli.main import main\n"
+        "try: main(['--version'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'networkx', 'lark', 'pydot'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_running_a_file_imports_neither_networkx_nor_pydot() -> None:
+    code = (
+        "import sys, graphlang; graphlang.parse('input x = 1\\nf = x * x').run()\n"
+        "heavy = {'networkx', 'pydot', 'matplotlib', 'torch'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
