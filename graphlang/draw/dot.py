@@ -1,0 +1,464 @@
+"""A scene as DOT text, for Graphviz and for people, built with pydot.
+
+In the slide style the labelled middle of every wire is a node: a table of two rows with a rule between them.
+The rule is the wire; the edges on both sides meet it horizontally at the ports `:w` and `:e`. All tables of
+a picture have one width, since `dot` leaves gaps where widths differ within a rank. Input names share a
+rank, so do their wires, and an unseen point between two wires of a rank centres the gate that they feed.
+
+In layer views an edge carries its shape as a label that floats above the line, and the longest path is kept
+straight. A wire that enters an open box passes a pin at its left, not its title.
+
+Every name and text is quoted here, by `_quoted` or `_html`: pydot takes `node` for a keyword, `a:b` for a
+port, and leaves a `"` in a name as it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from graphlang.draw.flow import Flow
+from graphlang.draw.scene import MANY_ITEMS, Box, Item, Scene, Use, Wire
+from graphlang.draw.text import name_parts
+from graphlang.draw.theme import FONT, THEMES, Theme
+
+if TYPE_CHECKING:
+    import pydot
+
+# Points per character and line of a wire's text, and what is left around it.
+_CHARACTER, _LINE, _AROUND, _NARROWEST = 8, 16, 8, 24
+
+
+def dot_text(scene: Scene) -> str:
+    """A scene in the DOT language; the same scene gives the same text."""
+    text: str = to_pydot(scene).to_string(indent="  ")
+    return text
+
+
+def to_pydot(scene: Scene) -> pydot.Dot:
+    """A scene as a pydot graph, which can be changed before it is written.
+
+    Parameters
+    ----------
+    scene : Scene
+
+    Returns
+    -------
+    pydot.Dot
+    """
+    return _Writer(scene).graph()
+
+
+class _Writer:
+    """One translation: names handed out, the flow of the scene, and the graph being built."""
+
+    def __init__(self, scene: Scene):
+        self.scene = scene
+        self.theme: Theme = THEMES[scene.theme]
+        self.flow = Flow(scene)
+        self._names: dict[tuple[str, str], str] = {}
+        self._taken: set[str] = set()
+        self.wire_width = wire_width(scene.wires)
+        for item in scene.items:
+            self.name("item", item.id)
+
+    def name(self, kind: str, id: str) -> str:
+        """The quoted node name for an item, wire or pin; different things have different names."""
+        key = (kind, id)
+        if key not in self._names:
+            wanted, count = cleaned(id), 1
+            while wanted in self._taken:
+                count += 1
+                wanted = f"{cleaned(id)} {count}"
+            self._taken.add(wanted)
+            self._names[key] = _quoted(wanted)
+        return self._names[key]
+
+    # --- the whole -----------------------------------------------------------------------------
+
+    def graph(self) -> pydot.Dot:
+        import pydot
+
+        scene, theme = self.scene, self.theme
+        graph = pydot.Dot(_quoted(scene.name), graph_type="digraph")
+        ranksep, nodesep = _spacing(scene)
+        _set(graph, rankdir="LR", bgcolor=theme.ground, pad=0.2, ranksep=ranksep, nodesep=nodesep,
+             fontname=FONT, fontcolor=theme.text, fontsize=13)  # fmt: skip
+        if len(scene.items) > MANY_ITEMS:
+            # Graphviz's own limits on perfecting a layout; the picture is as good, and done in seconds.
+            _set(graph, nslimit=2, nslimit1=2, mclimit=0.5)
+        if scene.description:
+            _set(graph, tooltip=_quoted(scene.description))
+        defaults = {
+            "fontname": FONT,
+            "fontsize": 15,
+            "fontcolor": theme.text,
+            "color": theme.outline,
+            "penwidth": 1.4,
+        }
+        graph.add_node(pydot.Node("node", **_attributes(defaults)))
+        defaults = {
+            "color": theme.line,
+            "penwidth": 1,
+            "arrowsize": 0.6,
+            "fontname": FONT,
+            "fontsize": 11,
+            "fontcolor": theme.faint,
+        }
+        graph.add_node(pydot.Node("edge", **_attributes(defaults)))
+        self._fill(graph, "")
+        for wire in scene.wires:
+            self._edges(graph, wire)
+        return graph
+
+    def _fill(self, graph: Any, box: str) -> None:
+        """Put the items, wires, pins and inner boxes of a box into its (sub)graph."""
+        flow = self.flow
+        for item in flow.items_in(box):
+            self._item(graph, item)
+        if self.scene.shows_numbers:
+            for wire in flow.wires_in(box):
+                self._wire(graph, wire)
+        for pin in flow.pins_in(box):
+            self._pin(graph, pin)
+        self._ranks(graph, box)
+        for inner in flow.boxes_in(box):
+            self._box(graph, inner)
+
+    def _box(self, graph: Any, box: Box) -> None:
+        import pydot
+
+        theme, depth = self.theme, self.flow.depth(box.id)
+        label = f"<B>{_html(box.title)}</B>"
+        if box.detail:
+            label += f'  <FONT POINT-SIZE="10.5" COLOR="{theme.faint}">{_html(box.detail)}</FONT>'
+        cluster = pydot.Subgraph(_quoted(f"cluster_{cleaned(box.id)}"))
+        _set(cluster, label=f"<{label}>", labeljust="l", style="rounded,filled",
+             fillcolor=theme.gate if depth % 2 else theme.box, color=theme.box_outline,
+             margin=9 if depth else 12, id=_quoted(box.id), **{"class": box.kind})  # fmt: skip
+        self._fill(cluster, box.id)
+        graph.add_subgraph(cluster)
+
+    # --- nodes ---------------------------------------------------------------------------------
+
+    def _item(self, graph: Any, item: Item) -> None:
+        attributes = _ITEM_STYLES[item.kind](item, self.theme)
+        if not self.scene.shows_numbers and item.id in self.flow.spine:
+            attributes["group"] = "spine"
+        attributes["class"] = item.kind
+        self._node(graph, self.name("item", item.id), attributes, item.id, item.tooltip)
+
+    def _wire(self, graph: Any, wire: Wire) -> None:
+        attributes = {"shape": "plain", "fontsize": 13, "label": f"<{self._wire_table(wire)}>"}
+        attributes["class"] = "wire"
+        self._node(graph, self.name("wire", wire.id), attributes, wire.id, wire.tooltip)
+
+    def _wire_table(self, wire: Wire) -> str:
+        theme = self.theme
+        above = theme.warning if wire.has_strange_value else theme.value
+        below = theme.warning if wire.has_strange_gradient else theme.gradient
+        # Both cells have as many lines, so that the rule between them is at the ports.
+        height = max(len(wire.value), len(wire.gradient), 1)
+        value = [f"<B>{_html(line)}</B>" for line in wire.value]
+        gradient = [_html(line) for line in wire.gradient]
+        value = ["&#160;"] * (height - len(value)) + value
+        gradient += ["&#160;"] * (height - len(gradient))
+        if wire.name:
+            value[-1] = f'<FONT COLOR="{theme.faint}"><I>{_name_html(wire.name)}</I></FONT> {value[-1]}'
+        # Lines of bold and of regular text differ in height by a fraction, which several lines would add up.
+        tall = f' HEIGHT="{_LINE * height + _AROUND}"' if height > 1 else ""
+        return (
+            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{theme.line}"><TR>'
+            f'<TD WIDTH="{self.wire_width}"{tall}><FONT COLOR="{above}">{"<BR/>".join(value)}</FONT></TD>'
+            f"</TR><HR/>"
+            f'<TR><TD{tall}><FONT COLOR="{below}">{"<BR/>".join(gradient)}</FONT></TD></TR></TABLE>'
+        )
+
+    def _pin(self, graph: Any, pin: str) -> None:
+        attributes = {"shape": "point", "width": 0.02, "color": self.theme.line, "label": '""'}
+        attributes["class"] = "pin"
+        if not self.scene.shows_numbers and pin in self.flow.spine_pins:
+            attributes["group"] = "spine"
+        self._node(graph, self.name("pin", pin), attributes)
+
+    def _node(
+        self, graph: Any, name: str, attributes: dict[str, Any], id: str = "", tooltip: str = ""
+    ) -> None:
+        import pydot
+
+        if id:
+            attributes |= {"id": _quoted(id), "tooltip": _quoted(tooltip or id)}
+        graph.add_node(pydot.Node(name, **_attributes(attributes)))
+
+    # --- ranks ---------------------------------------------------------------------------------
+
+    def _ranks(self, graph: Any, box: str) -> None:
+        """What stands in one rank: in slides sources and their wires, in open boxes pins and parameters."""
+        import pydot
+
+        flow = self.flow
+        sources = [self.name("item", i.id) for i in flow.items_in(box) if i.is_source]
+        if box:
+            pins = [self.name("pin", pin) for pin in flow.pins_in(box)]
+            self._same_rank(graph, [*pins, *sources])
+            return
+        if not self.scene.shows_numbers:
+            return
+        self._same_rank(graph, sources)
+        for group in flow.wire_ranks():
+            names = []
+            for wire, gate in group:
+                names.append(self.name("wire", wire))
+                if gate:
+                    point = self.name("point", f"{gate}<")
+                    graph.add_node(
+                        pydot.Node(
+                            point,
+                            **_attributes({"shape": "point", "width": 0.01, "style": "invis", "label": '""'}),
+                        )
+                    )
+                    graph.add_edge(pydot.Edge(point, self.name("item", gate), style="invis", weight=20))
+                    names.append(point)
+            self._same_rank(graph, names)
+
+    def _same_rank(self, graph: Any, names: Sequence[str]) -> None:
+        import pydot
+
+        if len(names) < 2:
+            return
+        group = pydot.Subgraph("", rank="same")
+        for name in names:
+            group.add_node(pydot.Node(name))
+        for a, b in itertools.pairwise(names):
+            group.add_edge(pydot.Edge(a, b, style="invis"))
+        graph.add_subgraph(group)
+
+    # --- edges ---------------------------------------------------------------------------------
+
+    def _edges(self, graph: Any, wire: Wire) -> None:
+        source = self.name("item", wire.source)
+        if self.scene.shows_numbers:
+            middle = self.name("wire", wire.id)
+            _edge(graph, f"{source}:e", f"{middle}:w", arrowhead="none", headclip="false", weight=20)
+            self._branches(graph, wire, f"{middle}:e", {"tailclip": "false", "weight": 2})
+        else:
+            self._branches(graph, wire, source, {})
+
+    def _branches(self, graph: Any, wire: Wire, start: str, style: dict[str, Any]) -> None:
+        """One edge per use; uses inside one open box share the way to its pins."""
+        entered: set[str] = set()
+        is_labelled = False
+        for use in wire.uses:
+            here, attributes = start, dict(style)
+            is_on_spine = (wire.source, use.target) in self.flow.spine_edges
+            if not self.scene.shows_numbers:
+                attributes["weight"] = self._weight(wire, is_on_spine)
+            for pin in self.flow.pins_of(wire, use):
+                name = self.name("pin", pin)
+                if pin not in entered:
+                    entered.add(pin)
+                    label = {} if is_labelled else self._shape_label(wire)
+                    is_labelled = True
+                    if self.scene.shows_numbers:
+                        attributes["weight"] = 10
+                    _edge(graph, here, name, arrowhead="none", headclip="false", **(attributes | label))
+                here, attributes = name, attributes | {"tailclip": "false"}
+            target = self.name("item", use.target)
+            if use.part:
+                attributes |= {"class": "branch", "label": self._part_label(use)}
+            elif not is_labelled:
+                attributes |= self._shape_label(wire)
+            is_labelled = True
+            _edge(graph, here, target, **attributes)
+
+    def _weight(self, wire: Wire, is_on_spine: bool) -> int:
+        if is_on_spine:
+            return 30
+        return 1 if self.flow.item(wire.source).is_source else 3
+
+    def _shape_label(self, wire: Wire) -> dict[str, Any]:
+        if not wire.shape or self.scene.shows_numbers:
+            return {}
+        # An empty row below lets the text float above the line.
+        return {
+            "label": '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD>'
+            f'<FONT POINT-SIZE="10.5">{_html(wire.shape)}</FONT></TD></TR>'
+            '<TR><TD HEIGHT="5"></TD></TR></TABLE>>'
+        }
+
+    def _part_label(self, use: Use) -> str:
+        return (
+            '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>'
+            f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{_html(use.part)}</I></FONT>'
+            "</TD></TR></TABLE>>"
+        )
+
+
+# --- styles of items -----------------------------------------------------------------------------
+
+
+def _name_style(item: Item, theme: Theme) -> dict[str, Any]:
+    return {
+        "shape": "none",
+        "width": 0,
+        "height": 0,
+        "margin": "0.05,0.02",
+        "fontsize": 17,
+        "label": f"<{_name_html(item.label)}>",
+    }
+
+
+def _param_style(item: Item, theme: Theme) -> dict[str, Any]:
+    label = _name_html(item.label)
+    if item.detail:
+        label += f'<FONT POINT-SIZE="10" COLOR="{theme.faint}"> {_html(item.detail)}</FONT>'
+    style = "rounded,filled,dashed" if item.kind == "state" else "rounded,filled"
+    return {
+        "shape": "box",
+        "style": style,
+        "fillcolor": theme.param,
+        "color": theme.param_outline,
+        "penwidth": 1,
+        "height": 0.3,
+        "width": 0.3,
+        "margin": "0.08,0.04",
+        "fontsize": 13,
+        "label": f"<{label}>",
+    }
+
+
+def _gate_style(item: Item, theme: Theme) -> dict[str, Any]:
+    size = gate_size(item.label)
+    if size is None:
+        return {
+            "shape": "box",
+            "style": "rounded,filled",
+            "fillcolor": theme.gate,
+            "margin": "0.12,0.08",
+            "height": 0.44,
+            "fontsize": 14,
+            "label": _quoted(item.label),
+        }
+    width, font = size
+    return {
+        "shape": "circle",
+        "fixedsize": "true",
+        "width": width,
+        "style": "filled",
+        "fillcolor": theme.gate,
+        "fontsize": font,
+        "label": _quoted(item.label),
+    }
+
+
+def _box_style(item: Item, theme: Theme) -> dict[str, Any]:
+    label = f"<B>{_html(item.label)}</B>"
+    if item.detail:
+        label += f'<BR/><FONT POINT-SIZE="10" COLOR="{theme.faint}">{_html(item.detail)}</FONT>'
+    fill = theme.loss if item.kind == "loss" else theme.gate
+    is_double = item.kind == "network" and (item.is_nested or not item.box)
+    return {
+        "shape": "box",
+        "style": "rounded,filled",
+        "fillcolor": fill,
+        "penwidth": 1.2,
+        "peripheries": 2 if is_double else 1,
+        "margin": "0.16,0.09",
+        "fontsize": 13,
+        "label": f"<{label}>",
+    }
+
+
+_ITEM_STYLES = {
+    "input": _name_style,
+    "const": _name_style,
+    "derivative": _name_style,
+    "output": _name_style,
+    "param": _param_style,
+    "state": _param_style,
+    "gate": _gate_style,
+    "loss": _box_style,
+    "network": _box_style,
+}
+
+
+def gate_size(symbol: str) -> tuple[float, int] | None:
+    """Diameter in inches and font size of a gate's circle; None for a symbol that needs a box."""
+    if len(symbol) == 1:
+        return 0.54, 19
+    if len(symbol) <= 3:
+        return 0.54, 14
+    if len(symbol) == 4:
+        return 0.6, 13
+    return (0.72, 12) if len(symbol) <= 6 else None
+
+
+def _spacing(scene: Scene) -> tuple[float, float]:
+    """Distance between ranks and between neighbours in a rank, in inches: less for large pictures."""
+    gates = sum(item.kind == "gate" for item in scene.items)
+    if scene.shows_numbers:
+        if any(use.part for wire in scene.wires for use in wire.uses):
+            return 0.22, 0.2
+        return (0.25, 0.22) if gates < 5 else (0.17, 0.12)
+    if scene.boxes:
+        return (0.32, 0.28) if gates < 5 else (0.24, 0.16)
+    return 0.35, 0.3
+
+
+def wire_width(wires: Iterable[Wire]) -> int:
+    """The width of every wire's label in a picture, in points."""
+    longest = 0
+    for wire in wires:
+        lines = [len(line) for line in (*wire.value, *wire.gradient)]
+        if wire.name and wire.value:
+            lines.append(len(wire.value[-1]) + len(wire.name) + 1)
+        longest = max([longest, *lines])
+    return max(_NARROWEST, _CHARACTER * longest + _AROUND)
+
+
+# --- quoting -------------------------------------------------------------------------------------
+
+
+def _quoted(text: str) -> str:
+    """A DOT string of any text."""
+    return '"' + cleaned(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _html(text: str) -> str:
+    return escape(cleaned(text), quote=True)
+
+
+def cleaned(text: str) -> str:
+    """Without what neither DOT nor XML can hold; line ends become spaces."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def _name_html(name: str) -> str:
+    stem, subscript = name_parts(name)
+    return f"<I>{_html(stem)}</I>{subscript}"
+
+
+def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {key: _attribute(value) for key, value in attributes.items()}
+
+
+def _attribute(value: Any) -> Any:
+    """Numbers as they are, HTML labels and quoted strings as they are, other text quoted."""
+    if not isinstance(value, str):
+        return str(value)
+    if value[:1] in '"<' and value[-1:] in '">' and len(value) > 1:
+        return value
+    return value if value.isalnum() and value.isascii() and value[0].isalpha() else _quoted(value)
+
+
+def _set(graph: Any, **attributes: Any) -> None:
+    for key, value in _attributes(attributes).items():
+        graph.set(key, value)
+
+
+def _edge(graph: Any, tail: str, head: str, **attributes: Any) -> None:
+    import pydot
+
+    graph.add_edge(pydot.Edge(tail, head, **_attributes(attributes)))

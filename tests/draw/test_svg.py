@@ -1,0 +1,79 @@
+"""Our own layout and painter, which need no Graphviz."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from xml.etree import ElementTree
+
+from graphlang.draw.layout import Placed, lay_out
+from graphlang.draw.scene import View, make_scene
+from graphlang.draw.svg import svg_text
+from tests.draw.models import Maker, fork, nested, neuron, xyz
+from tests.draw.test_dot import HOSTILE
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def overlap(a: Placed, b: Placed) -> bool:
+    return (
+        abs(a.x - b.x) < (a.width + b.width) / 2 - 0.01 and abs(a.y - b.y) < (a.height + b.height) / 2 - 0.01
+    )
+
+
+def contains(a: Placed, b: Placed) -> bool:
+    return (
+        abs(a.x - b.x) <= (a.width - b.width) / 2 + 0.01
+        and abs(a.y - b.y) <= (a.height - b.height) / 2 + 0.01
+    )
+
+
+def test_nothing_overlaps_unless_it_lies_inside():
+    scenes = [make_scene(*example()) for example in (xyz, neuron, fork)]
+    scenes += [make_scene(nested(), view=View(depth=d)) for d in (0, 1, 2)]
+    for scene in scenes:
+        for a, b in combinations(lay_out(scene).placed, 2):
+            assert not overlap(a, b) or (a.kind == "box" and contains(a, b))
+
+
+def test_gates_are_centred_between_their_operands():
+    placed = {(p.kind, p.id): p for p in lay_out(make_scene(*xyz())).placed}
+    above, below = placed["wire", "x>"].y, placed["wire", "y>"].y
+    assert abs(placed["item", "q"].y - (above + below) / 2) < 0.5
+
+
+def test_a_picture_has_its_texts_titles_and_one_line_per_stretch():
+    root = ElementTree.fromstring(svg_text(make_scene(*neuron())))
+    texts = ["".join(t.itertext()) for t in root.iter(f"{SVG}text")]
+    assert texts.count("0.20") == 5
+    assert {"w₀", "×−1", "1/x", "−0.53", "f"} <= set(texts)
+    titles = {t.text for t in root.iter(f"{SVG}title")}
+    assert "f: value 0.73105858, gradient 1" in titles
+
+
+def test_hostile_names_survive():
+    make = Maker('"&<>')
+    total = make.leaf(HOSTILE[0])
+    for name in HOSTILE[1:]:
+        total = make.op(f"sum {name}", "add", total, make.leaf(name), named=True)
+    root = ElementTree.fromstring(svg_text(make_scene(make.model(total))))
+    texts = {"".join(t.itertext()) for t in root.iter(f"{SVG}text")}
+    assert {'q"uo"te', "<b>&amp;", "a:b", "new line"} <= texts
+
+
+def test_slides_follow_the_readers_colours_and_fixed_themes_do_not():
+    assert "prefers-color-scheme" in svg_text(make_scene(*xyz()))
+    assert "prefers-color-scheme" not in svg_text(make_scene(*xyz(), View(theme="dark")))
+
+
+def test_three_hundred_gates_are_laid_out():
+    make = Maker()
+    h = x = make.leaf("x")
+    for k in range(300):
+        h = make.op(f"h{k}", "add" if k % 2 else "mul", h, x)
+    ElementTree.fromstring(svg_text(make_scene(make.model(h))))
+
+
+def test_an_empty_graph_is_an_empty_picture():
+    model, _, _ = xyz()
+    model.nodes, model.outputs, model.of = [], [], None
+    ElementTree.fromstring(svg_text(make_scene(model)))
