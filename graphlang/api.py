@@ -62,7 +62,7 @@ class Run:
         from graphlang.draw.scene import View, make_scene
 
         e = self.evaluation
-        return render(make_scene(e.model, e.values, e.gradients, View()), "svg").decode("utf-8")
+        return render(make_scene(e.model, e.values, e.gradients, View(), e.parts), "svg").decode("utf-8")
 
 
 class Model:
@@ -193,21 +193,23 @@ class Model:
         from graphlang.draw.scene import View, make_scene
 
         kind = os.path.splitext(path)[1].lstrip(".") if path else "svg"
-        model, values, gradients = self._numbers()
-        content = render(make_scene(model, values, gradients, View(depth=depth, **options)), kind)
+        model, values, gradients, parts = self._numbers()
+        view = View(depth=depth, **options)
+        content = render(make_scene(model, values, gradients, view, parts), kind)
         if path is not None:
             replace_file(path, lambda file: file.write(content))
         return content if kind in ("png", "pdf") else content.decode("utf-8")
 
-    def _numbers(self) -> tuple[Elaborated, dict[str, Any] | None, dict[str, Any] | None]:
+    def _numbers(self) -> tuple[Elaborated, Any, Any, Any]:
+        """The differentiated model with its numbers, or without where an input has no value."""
         try:
             e = self.run(every_node=True).evaluation
         except GraphlangError as error:
             if any(d.code != "E0901" for d in error.diagnostics):
                 raise
             of, _ = pipeline.objective(self._elaborated, None)
-            return pipeline.differentiate(self._elaborated, of), None, None
-        return e.model, e.values, e.gradients
+            return pipeline.differentiate(self._elaborated, of), None, None, None
+        return e.model, e.values, e.gradients, e.parts
 
     def export(
         self, to: str = "numpy", *, of: str | None = None, seed: int | None = None, folder: str = "."

@@ -61,8 +61,8 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     problems = Problems()
     view = _view(options, problems)
     common.stop_on_errors(problems)
-    model, values, gradients = numbers(options, loaded)
-    return render(make_scene(model, values, gradients, view), kind)
+    model, values, gradients, parts = numbers(options, loaded)
+    return render(make_scene(model, values, gradients, view, parts), kind)
 
 
 def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-untyped-def]
@@ -96,5 +96,5 @@ def numbers(options: argparse.Namespace, loaded: Loaded):  # type: ignore[no-unt
             raise
         # Inputs without numbers: draw shapes.
         of, _ = pipeline.objective(loaded.model, options.of)
-        return pipeline.differentiate(loaded.model, of), None, None
-    return evaluation.model, evaluation.values, evaluation.gradients
+        return pipeline.differentiate(loaded.model, of), None, None, None
+    return evaluation.model, evaluation.values, evaluation.gradients, evaluation.parts

@@ -26,7 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--h", type=_step, default=1e-5, help="the step (default 1e-5)")
     parser.add_argument("--forward", action="store_true", help="the one-sided quotient (f(w+h) − f(w)) / h")
     parser.add_argument(
-        "--samples", type=common.natural, default=10, metavar="N", help="entries per tensor (default 10; 0: all)"
+        "--samples",
+        type=common.natural,
+        default=10,
+        metavar="N",
+        help="entries per tensor (default 10; 0: all)",
     )
     parser.add_argument("--all", action="store_true", help="every named node, not only inputs and parameters")
     parser.add_argument("--json", action="store_true", help="the comparisons as JSON")

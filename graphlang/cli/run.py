@@ -22,7 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_run_options(parser)
     parser.add_argument("--all", action="store_true", help="unnamed nodes too")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument("--digits", type=common.count, default=6, metavar="N", help="significant digits (default 6)")
+    parser.add_argument(
+        "--digits", type=common.count, default=6, metavar="N", help="significant digits (default 6)"
+    )
     common.add_output_options(parser)
 
 

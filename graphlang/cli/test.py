@@ -29,7 +29,9 @@ BUDGET = 1_500_000
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("files", metavar="FILE", nargs="+", help=".graph files, or folders of them")
-    parser.add_argument("--seed", type=common.natural, default=None, help="seed of everything random (default 0)")
+    parser.add_argument(
+        "--seed", type=common.natural, default=None, help="seed of everything random (default 0)"
+    )
     parser.add_argument("--json", action="store_true", help="results as one JSON object")
     common.add_output_options(parser)
     parser.epilog = "example:\n  graphlang test examples"

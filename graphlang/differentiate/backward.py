@@ -7,16 +7,15 @@ drawn and exported. A sweep visits each node once; nothing recurses.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from graphlang.graph.dag import ancestors
 from graphlang.graph.node import GateRule, Node
-from graphlang.graph.op import Op
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.wire import Wire
 from graphlang.types.tensor import DType
+
+# (scope of a gate, operand) -> the first use of the operand inside, as (user, position).
+_Uses = dict[tuple[str, Node], tuple[Node, int]]
 
 
 class Sweeper:
@@ -26,8 +25,9 @@ class Sweeper:
         self.builder = builder
         # Each result of a gate with a hand-written backward pass -> its rule, in terms of this graph.
         self.rule_of: dict[Node, GateRule] = {out: rule for rule in rules for out in rule.outputs}
+        # For each scalar that was swept, what every use of a node adds to that node's gradient.
+        self.parts: dict[Node, dict[tuple[Node, int], Node]] = {}
         self._done: dict[Node, dict[Node, Node]] = {}
-        self._known: dict[Node, set[Node]] = {}
 
     def gradients(self, f: Node) -> dict[Node, Node]:
         """For every float node that `f` depends on, the node holding df/dnode."""
@@ -38,14 +38,15 @@ class Sweeper:
     def gradient(self, f: Node, x: Node) -> Node:
         """The node holding df/dx: zeros where `f` does not depend on `x`."""
         found = self.gradients(f).get(x)
-        return found if found is not None else self.zeros(x)
+        return found if found is not None else self.zeros(f, x)
 
-    def zeros(self, x: Node) -> Node:
-        """Zeros of the shape of `x`."""
+    def zeros(self, f: Node, x: Node) -> Node:
+        """Zeros of the shape of `x`: df/dx where `x` has no influence."""
         zero = self.builder.const(0.0)
         if x.shape == ():
             return zero
-        return self.builder.apply(registry.find("broadcast"), (zero,), {"shape": x.shape})
+        path = self.builder.unique(f"grad({f.path},{x.path})")
+        return self.builder.apply(registry.find("broadcast"), (zero,), {"shape": x.shape}, path)
 
     def _sweep(self, f: Node) -> dict[Node, Node]:
         builder = self.builder
@@ -54,41 +55,75 @@ class Sweeper:
         needed = {n for n in order if _can_carry(n)}
         partial: dict[Node, Node] = {f: builder.const(1.0)}
         finished: dict[Node, Node] = {}
-        gates_done: set[int] = set()
-        made = set(builder.nodes)
+        parts = self.parts[f] = {}
+        uses = self._uses_inside_gates(order)
+        forward = set(builder.nodes)
         before = (builder.prefix, builder.scope, builder.span)
         for node in reversed(order):
             g = partial.pop(node, None)
             if g is None:
                 continue
             finished[node] = g
-            if g not in made and not g.is_const:
-                # The first node that a gradient belongs to gives it its name.
-                made.add(g)
-                builder.rename(g, builder.unique(f"grad({f.path},{node.path})"), is_named=False)
+            self._name(g, f"grad({f.path},{node.path})", forward)
             builder.scope, builder.span = node.scope, node.span
             builder.prefix = f"grad({f.path},{node.path})"
-            rule = self.rule_of.get(node)
-            if rule is None:
-                contributions = self._local(node, g)
-            elif id(rule) in gates_done:
-                continue
-            else:
-                gates_done.add(id(rule))
-                contributions = self._gate(rule, {o: finished.get(o) or partial.get(o) for o in rule.outputs})
-            for operand, part in contributions:
+            for user, position, part in self._contributions(f, node, finished, partial, uses):
+                operand = user.inputs[position]
                 if operand not in needed:
                     continue
+                parts[user, position] = part
                 builder.prefix = f"grad({f.path},{operand.path})"
                 earlier = partial.get(operand)
                 partial[operand] = part if earlier is None else self._add(earlier, part)
         builder.prefix, builder.scope, builder.span = before
         return finished
 
+    def _name(self, g: Node, path: str, forward: set[Node]) -> None:
+        """The first node that a gradient belongs to gives it its name."""
+        if g not in forward and not g.is_const:
+            forward.add(g)
+            self.builder.rename(g, self.builder.unique(path), is_named=False)
+
+    def _contributions(
+        self,
+        f: Node,
+        node: Node,
+        finished: dict[Node, Node],
+        partial: dict[Node, Node],
+        uses: _Uses,
+    ) -> list[tuple[Node, int, Node]]:
+        """What a node sends back: the use it goes to, as (user, position), and the gradient's part."""
+        rule = self.rule_of.get(node)
+        if rule is None:
+            return self._local(node, finished[node])
+        if any(other is not node and other in finished for other in rule.outputs):
+            return []  # sent when the first of the gate's results was met
+        arrived = {o: finished.get(o) or partial.get(o) for o in rule.outputs}
+        return [
+            (*uses[rule.scope, operand], part)
+            for operand, part in self._gate(f, rule, arrived)
+            if (rule.scope, operand) in uses
+        ]
+
+    def _uses_inside_gates(self, order: list[Node]) -> _Uses:
+        """First uses inside the gates with hand-written rules: such a rule gives one sum for all uses."""
+        gates = {rule.scope for rule in self.rule_of.values()}
+        uses: _Uses = {}
+        if not gates:
+            return uses
+        for user in order:
+            scope = self.builder.scopes.get(user.scope)
+            while scope is not None:
+                if scope.path in gates:
+                    for position, operand in enumerate(user.inputs):
+                        uses.setdefault((scope.path, operand), (user, position))
+                scope = self.builder.scopes.get(scope.parent)
+        return uses
+
     def _add(self, a: Node, b: Node) -> Node:
         return self.builder.apply(registry.find("add"), (a, b))
 
-    def _local(self, node: Node, g: Node) -> list[tuple[Node, Node]]:
+    def _local(self, node: Node, g: Node) -> list[tuple[Node, int, Node]]:
         """Gradients that a node sends to its operands, by its operation's rule."""
         op = registry.lookup(node.op)
         if op is None or op.vjp is None:
@@ -97,24 +132,22 @@ class Sweeper:
         parts = op.vjp(Wire(self.builder, g), Wire(self.builder, node), *operands, **node.attrs)
         if not isinstance(parts, (tuple, list)):
             parts = (parts,)
-        return self._made(op, node.inputs, parts)
-
-    def _made(self, op: Op, inputs: tuple[Node, ...], parts: Any) -> list[tuple[Node, Node]]:
         made = []
-        for operand, part in zip(inputs, parts, strict=True):
-            if not _can_carry(operand) or part is None:
+        for position, part in enumerate(parts):
+            if part is None or not _can_carry(node.inputs[position]):
                 continue
-            wire = part() if isinstance(part, Callable) and not isinstance(part, Wire) else part  # type: ignore[arg-type]
+            # A rule with several operands gives functions, so that only the parts that are wanted are made.
+            wire = part if isinstance(part, Wire) else part()
             if wire is not None:
-                made.append((operand, wire.node))
+                made.append((node, position, wire.node))
         return made
 
-    def _gate(self, rule: GateRule, arrived: dict[Node, Node | None]) -> list[tuple[Node, Node]]:
+    def _gate(self, f: Node, rule: GateRule, arrived: dict[Node, Node | None]) -> list[tuple[Node, Node]]:
         """Put a copy of a gate's backward template into the graph."""
         copy: dict[Node, Node] = {stand: real for real, stand in rule.stand_ins.items()}
         for output, stand in rule.grad_stand_ins.items():
             found = arrived.get(output)
-            copy[stand] = found if found is not None else self.zeros(output)
+            copy[stand] = found if found is not None else self.zeros(f, output)
         for node in rule.template:
             if node not in copy:
                 copy[node] = self._copied(node, copy)

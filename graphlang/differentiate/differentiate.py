@@ -47,6 +47,7 @@ def differentiate(model: Model, of: Node | None = None) -> Model:
     if of is not None:
         result.of = copy[of]
         result.gradients = _gradients(model, copy, sweeper, result.of)
+        result.parts = {(u.path, i): part for (u, i), part in sweeper.parts[result.of].items()}
     return result
 
 
@@ -61,7 +62,7 @@ def _gradients(model: Model, copy: dict[Node, Node], sweeper: Sweeper, of: Node)
         if node in reached and (original.op != GRAD or original.is_named):
             found[node.path] = reached[node]
         elif original.is_named:
-            found[node.path] = sweeper.zeros(node)
+            found[node.path] = sweeper.zeros(of, node)
     return found
 
 

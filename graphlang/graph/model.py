@@ -98,6 +98,8 @@ class Model:
         Further names of nodes.
     gradients : dict of str to Node
         After differentiation: path of a node -> the node that holds d(of)/d(node).
+    parts : dict of (str, int) to Node
+        After differentiation: (path of a user, position) -> what that use adds to its operand's gradient.
     of : Node or None
         What was differentiated.
     """
@@ -120,6 +122,7 @@ class Model:
     aliases: dict[str, Node] = field(default_factory=dict)
     consts: dict[str, Any] = field(default_factory=dict)
     gradients: dict[str, Node] = field(default_factory=dict)
+    parts: dict[tuple[str, int], Node] = field(default_factory=dict)
     of: Node | None = None
 
     @cached_property

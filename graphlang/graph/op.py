@@ -177,6 +177,10 @@ class Op:
         return f"<op {self.name}>"
 
 
+# Every declared operation by name. `graphlang/ops` fills it; whoever holds a node finds its operation here.
+CATALOGUE: dict[str, Op] = {}
+
+
 def signature_of(
     kernel: Callable[..., Any],
 ) -> tuple[tuple[WireParameter, ...], tuple[AttrParameter, ...]]:

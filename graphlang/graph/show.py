@@ -11,20 +11,18 @@ A text comes with its level, how tightly it binds; the levels are those of LANGU
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from graphlang.graph.node import GRAD, Node
-from graphlang.graph.op import Op
-from graphlang.ops import registry
+from graphlang.graph.op import CATALOGUE, Op
 from graphlang.types.dims import Dim, Monomial
 from graphlang.types.tensor import DType
 
 if TYPE_CHECKING:
     from graphlang.graph.model import Model
-    from graphlang.plan.schedule import Plan
 
 # How tightly a text binds, from loosest to tightest.
 OR, AND, NOT, COMPARISON, SUM, PRODUCT, UNARY, POWER, POSTFIX = range(1, 10)
@@ -119,7 +117,7 @@ def operation(node: Node, text_of: Callable[[Node], Text], is_inlined: Callable[
     `is_inlined` says of which operands the text is their formula and not a name: only of those may a
     conversion be left out.
     """
-    op = registry.lookup(node.op)
+    op = CATALOGUE.get(node.op)
     if op is None:  # grad(f, x), before differentiation
         return Text(f"{node.op}({', '.join(text_of(n).text for n in node.inputs)})", POSTFIX)
     operands = _operands(node, op, text_of, is_inlined)
@@ -163,13 +161,15 @@ def _operands(
         n.type.is_float and not _is_plain(n) and not _is_conversion(n, is_inlined) and kind != "Any_"
         for n, kind in zip(node.inputs, kinds, strict=True)
     )
+    # Numbers alone would be worked out by the language, as the integers they look like.
+    has_wire = any(not _is_plain(n) for n in node.inputs)
     texts = []
     for n, kind in zip(node.inputs, kinds, strict=True):
         is_converted = kind == "Float" or (kind in ("Number", "Same") and has_float)
         inner = n.inputs[0] if _is_conversion(n, is_inlined) and is_converted else n
         if not _is_plain(inner):
             texts.append(text_of(inner))
-        elif inner.is_const and inner is n and is_converted and has_float and n.type.is_float:
+        elif inner.is_const and inner is n and is_converted and has_wire and n.type.is_float:
             texts.append(short(n.attrs["value"]))
         else:
             # The conversion of a number must stay where nothing else would make a float of it.
@@ -348,7 +348,7 @@ def _line(node: Node) -> str:
         return f"{node.path} = const{'' if is_large else ' ' + constant_text(node)}: {_type(node)}"
     if node.is_leaf:
         return f"{node.path} = {node.op}: {_type(node)}"
-    op = registry.lookup(node.op)
+    op = CATALOGUE.get(node.op)
     arguments = [n.path for n in node.inputs]
     if node.op == "index":
         arguments.append(index_text(node.attrs["items"])[1:-1])
@@ -378,7 +378,33 @@ def _commented(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield f"{left:<{width}}  # {comment}" if comment else left
 
 
-def show_plan(plan: Plan) -> str:
+class _Step(Protocol):
+    """What is shown of a plan's step: see `plan/schedule.py`."""
+
+    @property
+    def node(self) -> Node: ...
+    @property
+    def op(self) -> Op: ...
+    @property
+    def sources(self) -> tuple[int, ...]: ...
+    @property
+    def target(self) -> int: ...
+    @property
+    def frees(self) -> tuple[int, ...]: ...
+
+
+class _Plan(Protocol):
+    """What is shown of a plan."""
+
+    @property
+    def leaves(self) -> tuple[tuple[Node, int], ...]: ...
+    @property
+    def steps(self) -> Sequence[_Step]: ...
+    @property
+    def wanted(self) -> Mapping[Node, int]: ...
+
+
+def show_plan(plan: _Plan) -> str:
     """The steps in order, with the slots they read and write and those that are free afterwards."""
     rows = [(f"s{slot} = {n.op}", _called(n)) for n, slot in plan.leaves]
     for step in plan.steps:

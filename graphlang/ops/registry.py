@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from graphlang.graph.op import GIVEN_BY_THE_RUN, Op, Sample, signature_of
+from graphlang.graph.op import CATALOGUE, GIVEN_BY_THE_RUN, Op, Sample, signature_of
 
 MODULES = (
     "arithmetic",
@@ -24,7 +24,7 @@ MODULES = (
     "fused",
 )
 
-_ops: dict[str, Op] = {}
+_ops = CATALOGUE
 _loaded = False
 
 

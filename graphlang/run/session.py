@@ -43,6 +43,8 @@ class Evaluation:
         What the inputs, parameters and states held.
     sizes : dict of str to int
         The free sizes.
+    parts : dict of (str, int) to array
+        What each use, (path of the user, position), adds to its operand's gradient; only with `every_node`.
     """
 
     model: Model
@@ -54,6 +56,7 @@ class Evaluation:
     dtype: type[np.floating[Any]]
     seed: int
     metrics: dict[str, Any] = field(default_factory=dict)
+    parts: dict[tuple[str, int], Any] = field(default_factory=dict)
 
 
 def initial_values(
@@ -104,10 +107,19 @@ def evaluate(
     gradients = {
         path: node for path, node in model.gradients.items() if every_node or model.by_path[path].is_named
     }
+    parts = model.parts if every_node else {}
     sides = [s for e in model.expectations for s in (e.left, e.right) if isinstance(s, Node)]
     plan = make_plan(
         model.nodes,
-        [*shown, *gradients.values(), *sides, *model.metrics.values(), *model.outputs, *(wanted or ())],
+        [
+            *shown,
+            *gradients.values(),
+            *sides,
+            *parts.values(),
+            *model.metrics.values(),
+            *model.outputs,
+            *(wanted or ()),
+        ],
     )
     computed = Executable(plan, sizes, dtype, seed).run(leaves)
     return Evaluation(
@@ -120,6 +132,7 @@ def evaluate(
         dtype,
         seed,
         {name: computed[node] for name, node in model.metrics.items()},
+        {use: computed[node] for use, node in parts.items()},
     )
 
 

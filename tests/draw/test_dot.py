@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -42,11 +41,11 @@ def laid_out(text: str, kind: str = "svg") -> str:
 
 
 @pytest.mark.parametrize("example", [xyz, neuron])
-def test_lecture_graphs_are_written_as_before(example: Callable[[], tuple[Model, Any, Any]]):
+def test_lecture_graphs_are_written_as_before(example: Callable[[], tuple[Model, Any, Any]], accept: bool):
     model, values, gradients = example()
     path = GOLDEN / f"{model.name}.dot"
     text = dot_text(make_scene(model, values, gradients))
-    if os.environ.get("ACCEPT"):  # ACCEPT=1 pytest tests/draw writes them anew: review the difference
+    if accept:
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
 
