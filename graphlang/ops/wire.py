@@ -40,11 +40,6 @@ class Wire:
         value = self.node.attrs.get("value") if self.node.is_const else None
         return value if isinstance(value, (bool, int, float)) else None
 
-    @property
-    def is_one(self) -> bool:
-        """Whether it is the scalar constant 1.0."""
-        return self.node.is_const and self.shape == () and self.value == 1.0 and self.type.is_float
-
     def _do(self, name: str, *operands: Any) -> Wire:
         return self.builder.wire(registry.find(name), operands, {})
 
@@ -61,12 +56,6 @@ class Wire:
         return self._do("sub", other, self)
 
     def __mul__(self, other: Any) -> Wire:
-        # The backward pass starts from 1, and 1·y is y to the last bit: leaving the product out keeps the
-        # derived graph as one would write it.
-        if self.is_one and isinstance(other, Wire) and other.type.is_float:
-            return other
-        if isinstance(other, Wire) and other.is_one and self.type.is_float:
-            return self
         return self._do("mul", self, other)
 
     def __rmul__(self, other: Any) -> Wire:
