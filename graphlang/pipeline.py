@@ -7,7 +7,7 @@ first, and the only one that knows the order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from graphlang.differentiate.differentiate import differentiate as differentiate
 from graphlang.elaborate.elaborate import elaborate
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
+from graphlang.ops.build import Builder
+from graphlang.ops.registry import find as find_op
 from graphlang.run import datasets, feeds
 from graphlang.run import weights as stored
 from graphlang.run.session import Evaluation, evaluate
@@ -57,13 +59,34 @@ def objective(model: Model, name: str | None) -> tuple[Node | None, str | None]:
         return _named_objective(model, name), None
     if model.training is not None and model.training.minimize is not None:
         return model.training.minimize, None
+    if not model.outputs:
+        return None, "There is nothing to compute: the file has definitions but no graph."
     if len(model.outputs) != 1:
-        names = ", ".join(n.path for n in model.outputs) or "none"
+        names = ", ".join(n.path for n in model.outputs)
         return None, f"Forward only: there are {len(model.outputs)} outputs ({names}); choose one with --of."
     (output,) = model.outputs
     if output.shape != () or not output.type.is_float:
         return None, f"Forward only: the output `{output.path}` is not a float scalar but {output.type}."
     return output, None
+
+
+def stand_in_objective(model: Model) -> tuple[Model, Node | None]:
+    """A scalar to test the gradients of a model that has none: the sum of sin over its float outputs.
+
+    The sine keeps errors from cancelling where outputs add up to a constant, as probabilities do.
+    """
+    builder = Builder(model.sizes)
+    builder.nodes = list(model.nodes)
+    for node in model.nodes:
+        builder.reserve(node.path)
+    builder.prefix = "#objective"
+    total: Node | None = None
+    for output in model.outputs:
+        if output.type.is_float:
+            part = builder.apply(find_op("sin"), (output,))
+            part = builder.wire(find_op("sum"), (part,), {}).node
+            total = part if total is None else builder.apply(find_op("add"), (total, part))
+    return replace(model, nodes=builder.nodes), total
 
 
 def _named_objective(model: Model, name: str) -> Node:
@@ -132,6 +155,7 @@ def prepare(
     weights: str | Mapping[str, Any] | None = None,
     seed: int | None = None,
     rows: int | None = None,
+    stand_in: bool = False,
 ) -> Prepared:
     """Differentiate a model and find its inputs and weights.
 
@@ -153,6 +177,8 @@ def prepare(
         By default the train block's, else 0.
     rows : int, optional
         How many rows of the file's data to feed; all by default.
+    stand_in : bool
+        Differentiate `stand_in_objective` where there is no scalar.
 
     Raises
     ------
@@ -161,6 +187,8 @@ def prepare(
     """
     problems = Problems()
     scalar, remark = objective(model, of)
+    if scalar is None and stand_in:
+        model, scalar = stand_in_objective(model)
     differentiated = differentiate(model, scalar)
     arrays: dict[str, Any] = {}
     spec = data_of(model)

@@ -26,7 +26,7 @@ ALLOWED = {
     "emit": {"source", "diagnostics", "types", "graph", "ops", "plan"},
     "draw": {"source", "diagnostics", "types", "graph", "ops"},
     "pipeline": {
-        "source", "diagnostics", "syntax", "types", "graph", "elaborate", "differentiate", "plan", "run",
+        "source", "diagnostics", "syntax", "types", "graph", "ops", "elaborate", "differentiate", "plan", "run",
     },
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",

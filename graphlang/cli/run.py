@@ -68,16 +68,17 @@ def _as_diagnostic(checked: Checked):  # type: ignore[no-untyped-def]
 
 def _report(evaluation: Evaluation, options: argparse.Namespace) -> str:
     from graphlang.cli.numbers import brief
-    from graphlang.graph.show import formula
+    from graphlang.graph.show import calls_of, formula
 
     painter = Painter(wants_color(sys.stdout, options.color))
     model = evaluation.model
+    calls = calls_of(model)
     rows = []
     for path, value in evaluation.values.items():
         node = model.by_path[path]
         gradient = evaluation.gradients.get(path)
         shown = "–" if gradient is None else brief(gradient, options.digits)
-        rows.append((path, formula(node), brief(value, options.digits), shown))
+        rows.append((path, formula(node, calls=calls), brief(value, options.digits), shown))
     of = model.of.path if model.of is not None else None
     header = ("node", "formula", "value", f"d{of}/dnode" if of else "gradient")
     text = table(

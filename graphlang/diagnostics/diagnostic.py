@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, TypedDict, TypeVar, Unpack
 
 from graphlang.source import Span
 
@@ -65,6 +65,15 @@ class Diagnostic:
         return self.primary.span if self.primary else None
 
 
+class Parts(TypedDict, total=False):
+    """What a diagnostic may have beside its message: see `Diagnostic`. `label` stands under the caret."""
+
+    label: str
+    related: Iterable[Label]
+    notes: Iterable[str]
+    suggestion: str | None
+
+
 @dataclass(slots=True)
 class Problems:
     """Collects the diagnostics of a run, in the order in which they are found."""
@@ -72,52 +81,29 @@ class Problems:
     found: list[Diagnostic] = field(default_factory=list)
     _seen: set[tuple[object, ...]] = field(default_factory=set)
 
-    def error(
-        self,
-        code: str,
-        span: Span | None,
-        message: str,
-        *,
-        label: str = "",
-        related: Iterable[Label] = (),
-        notes: Iterable[str] = (),
-        suggestion: str | None = None,
-    ) -> None:
+    def error(self, code: str, span: Span | None, message: str, **parts: Unpack[Parts]) -> None:
         """Record an error; the same message at the same place is recorded once."""
-        self._add(Severity.ERROR, code, span, message, label, related, notes, suggestion)
+        self._add(Severity.ERROR, code, span, message, parts)
 
-    def warning(
-        self,
-        code: str,
-        span: Span | None,
-        message: str,
-        *,
-        label: str = "",
-        related: Iterable[Label] = (),
-        notes: Iterable[str] = (),
-        suggestion: str | None = None,
-    ) -> None:
+    def warning(self, code: str, span: Span | None, message: str, **parts: Unpack[Parts]) -> None:
         """Record a warning."""
-        self._add(Severity.WARNING, code, span, message, label, related, notes, suggestion)
+        self._add(Severity.WARNING, code, span, message, parts)
 
-    def _add(
-        self,
-        severity: Severity,
-        code: str,
-        span: Span | None,
-        message: str,
-        label: str,
-        related: Iterable[Label],
-        notes: Iterable[str],
-        suggestion: str | None,
-    ) -> None:
+    def _add(self, severity: Severity, code: str, span: Span | None, message: str, parts: Parts) -> None:
         key = (code, message, span and (span.source.name, span.start))
         if key in self._seen:
             return
         self._seen.add(key)
-        primary = Label(span, label) if span else None
         self.found.append(
-            Diagnostic(code, severity, message, primary, tuple(related), tuple(notes), suggestion)
+            Diagnostic(
+                code,
+                severity,
+                message,
+                Label(span, parts.get("label", "")) if span else None,
+                tuple(parts.get("related", ())),
+                tuple(parts.get("notes", ())),
+                parts.get("suggestion"),
+            )
         )
 
     def add(self, diagnostic: Diagnostic) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from graphlang.graph.node import GRAD, Node
+from graphlang.graph.node import GRAD, Node, Scope
 from graphlang.graph.op import CATALOGUE, Op
 from graphlang.types.dims import Dim, Monomial
 from graphlang.types.tensor import DType
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graphlang.graph.model import Model
 
 # How tightly a text binds, from loosest to tightest.
-OR, AND, NOT, COMPARISON, SUM, PRODUCT, UNARY, POWER, POSTFIX = range(1, 10)
+PIPE, OR, AND, NOT, COMPARISON, SUM, PRODUCT, UNARY, POWER, POSTFIX = range(10)
 
 # Operator -> its level, and the levels its operands must have to go without parentheses.
 _OPERATORS = {
@@ -38,6 +38,8 @@ _OPERATORS = {
 }
 # Bounds for inlining: nothing recurses deeper, no line of a table grows longer.
 _MAX_DEPTH, _MAX_TEXT = 24, 160
+# Calls with more operands are cut short.
+_MAX_OPERANDS = 6
 # Array constants of more entries are written by name.
 _MAX_ENTRIES = 12
 
@@ -56,7 +58,11 @@ class Text(NamedTuple):
 # --- formulas --------------------------------------------------------------------------------------
 
 
-def formula(node: Node, inline: Callable[[Node], bool] | None = None) -> str:
+def formula(
+    node: Node,
+    inline: Callable[[Node], bool] | None = None,
+    calls: Mapping[Node, Scope] | None = None,
+) -> str:
     """The right-hand side of a node, in the language's own syntax.
 
     Parameters
@@ -65,6 +71,8 @@ def formula(node: Node, inline: Callable[[Node], bool] | None = None) -> str:
     inline : function, optional
         Which operands are written in their place rather than by path; by default those without a name.
         Long or deeply nested ones are written by path all the same.
+    calls : mapping of Node to Scope, optional
+        Nodes that are written as calls, `x -> dense(10)`, instead of what the call is made of: `calls_of`.
     """
     if inline is None:
         inline = _has_no_name
@@ -73,16 +81,43 @@ def formula(node: Node, inline: Callable[[Node], bool] | None = None) -> str:
         if is_literal(n):
             return literal(n)
         if not n.is_leaf and n.op != GRAD and depth < _MAX_DEPTH and inline(n):
-            found = operation(n, lambda o: text_of(o, depth + 1), inline)
+            found = written(n, depth)
             if len(found.text) <= _MAX_TEXT:
                 return found
         return Text(n.path, POSTFIX)
+
+    def written(n: Node, depth: int) -> Text:
+        if calls and n in calls:
+            return call(calls[n], lambda o: text_of(o, depth + 1))
+        return operation(n, lambda o: text_of(o, depth + 1), inline)
 
     if node.is_const:
         return constant_text(node)
     if node.is_leaf:
         return node.op
-    return operation(node, lambda o: text_of(o, 1), inline).text
+    return written(node, 0).text
+
+
+def calls_of(model: Model) -> dict[Node, Scope]:
+    """The results of networks and gates that have one result, with the calls they come from."""
+    return {
+        scope.outputs[0]: scope
+        for scope in model.scopes.values()
+        if scope.kind in ("network", "gate") and len(scope.outputs) == 1 and not scope.outputs[0].is_leaf
+    }
+
+
+def call(scope: Scope, text_of: Callable[[Node], Text]) -> Text:
+    """A call as the file would write it: `cross_entropy(scores, y)`, `x -> dense(10)`."""
+    shown = scope.inputs[:_MAX_OPERANDS]
+    more = ["…"] if len(scope.inputs) > len(shown) else []
+    title = scope.title.partition(": ")[0]  # of a named layer, its name
+    if "(" not in title:
+        return Text(f"{title}({', '.join([text_of(n).text for n in shown] + more)})", POSTFIX)
+    if len(shown) == 1:
+        return Text(f"{text_of(shown[0]).within(PIPE)} -> {title}", PIPE)
+    entering = ", ".join([text_of(n).text for n in shown] + more)
+    return Text(f"({entering}) -> {title}", PIPE)
 
 
 def _has_no_name(node: Node) -> bool:
