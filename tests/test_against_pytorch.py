@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 import graphlang
-from tests.strategies import Program, programs
+from tests.strategies import AXIS, BINARY, UNARY, Program, programs
 
 torch: Any = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
@@ -34,14 +34,8 @@ def assert_close(name: str, found: Any, wanted: Any, scale: float) -> None:
     )
 
 
-@given(programs(torch))
-@settings(
-    max_examples=300,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
-def test_random_programs_have_the_values_and_gradients_that_pytorch_computes(program: Program) -> None:
+def compare(program: Program) -> None:
+    """Assert that graphlang and PyTorch agree on every value and gradient of a program."""
     run = graphlang.parse(program.text).run()
     values, gradients = in_torch(program)
     if not all(bool(torch.isfinite(g).all()) for g in gradients.values()):
@@ -51,3 +45,48 @@ def test_random_programs_have_the_values_and_gradients_that_pytorch_computes(pro
         assert_close(f"value of {name}\n{program.text}", run.values[name], values[name], 1.0)
     for name in run.gradients:
         assert_close(f"gradient of {name}\n{program.text}", run.gradients[name], gradients[name], scale)
+
+
+def single(text: str, shapes: dict[str, tuple[int, ...]], compute: Any) -> Program:
+    """A program that consists of one operation."""
+    program = Program()
+    generator = np.random.default_rng(len(text))
+    for name, shape in shapes.items():
+        array = generator.uniform(-2, 2, shape)
+        program.lines.append(f"input {name} = {array.tolist()}")
+        program.inputs[name] = torch.tensor(array)
+    program.add(text, (), compute)
+    program.lines.append("f = sum(sin(v0))")
+    program.steps.append(("f", lambda t, v: t.sum(t.sin(v["v0"]))))
+    program.lines.append("output f")
+    return program
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("text", sorted(UNARY))
+def test_operation_of_one_operand(text: str, shape: tuple[int, ...]) -> None:
+    compare(single(text.format(x="x"), {"x": shape}, lambda t, v: UNARY[text](t, v["x"])))
+
+
+@pytest.mark.parametrize("shapes", [((), ()), ((2, 3), (3,)), ((2, 1, 3), (4, 1))])
+@pytest.mark.parametrize("text", sorted(BINARY))
+def test_operation_of_two_operands(text: str, shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    operands = {"x": shapes[0], "y": shapes[1]}
+    compare(single(text.format(x="x", y="y"), operands, lambda t, v: BINARY[text](t, v["x"], v["y"])))
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("text", sorted(AXIS))
+def test_operation_along_an_axis(text: str, axis: int) -> None:
+    compare(single(text.format(x="x", a=axis), {"x": (3, 4)}, lambda t, v: AXIS[text](t, v["x"], axis)))
+
+
+@given(programs(torch))
+@settings(
+    max_examples=300,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+def test_random_programs_have_the_values_and_gradients_that_pytorch_computes(program: Program) -> None:
+    compare(program)
