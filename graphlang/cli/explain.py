@@ -34,5 +34,9 @@ def execute(options: argparse.Namespace) -> int:
         hint = f" Did you mean {meant[0]}?" if meant else ""
         say(f"error: there is no code {options.code}.{hint}")
         return 2
-    print(f"{painter(code, 'bold')}  {CODES[code].title}\n\n{CODES[code].explanation.strip()}")
+    entry = CODES[code]
+    print(f"{painter(code, 'bold')}  {entry.title}\n\n{entry.explanation.strip()}")
+    for what, example in (("Wrong", entry.wrong), ("Right", entry.right)):
+        if example:
+            print(f"\n{what}:\n\n" + "\n".join(f"    {line}" for line in example.splitlines()))
     return 0

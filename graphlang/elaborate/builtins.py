@@ -10,10 +10,11 @@ from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import gates
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import as_node
-from graphlang.elaborate.values import BAD, Builtin, describe
+from graphlang.elaborate.values import BAD, describe, has_type
 from graphlang.graph.node import GRAD, Node
 from graphlang.source import Span
 from graphlang.types.dims import product
+from graphlang.types.tensor import DType, shape_text
 
 Args = list[tuple[str | None, Any, Span]]
 
@@ -31,7 +32,11 @@ def call(ctx: Context, name: str, args: Args, span: Span) -> Any:
             "shape": "shape(x)",
             "size": "size(x)",
         }[name]
-        return ctx.error("E0505", span, f"`{name}` is called as `{usage}`.")
+        if named is not None:
+            given, where = f"`{named[0]} = …`", named[2]
+        else:
+            given, where = f"{len(args)} argument{'' if len(args) == 1 else 's'}", span
+        return ctx.error("E0505", where, f"`{name}` is called as `{usage}`, but is given {given}.")
     return {"grad": _grad, "params": _params, "shape": _shape, "size": _size}[name](ctx, args, span)
 
 
@@ -50,9 +55,9 @@ def _grad(ctx: Context, args: Args, span: Span) -> Any:
         return ctx.error(
             "E0701",
             args[0][2],
-            f"Only a scalar can be differentiated, but `{args[0][2].text}` has type {f.type}.",
-            related=[Label(f.span, "made here")] if f.span and f.span != args[0][2] else [],
-            suggestion=f"Reduce it first: `sum({args[0][2].text})` or `mean({args[0][2].text})`.",
+            f"Only a scalar can be differentiated, but `{_text(args[0][2])}` has shape {f.type}.",
+            related=_made(f, args[0][2]),
+            suggestion=f"Reduce it first: `sum({_text(args[0][2])})` or `mean({_text(args[0][2])})`.",
         )
     builder = ctx.builder
     builder.span = span
@@ -67,8 +72,10 @@ def _differentiable(ctx: Context, value: Any, where: Span) -> Node | None:
         ctx.error(
             "E0703",
             where,
-            f"`grad` is about wires, but `{where.text}` is {describe(value)}.",
-            suggestion=f"Make it an input: `input {where.text} = …`." if where.text.isidentifier() else None,
+            f"`grad` is about wires, but `{_text(where)}` is {describe(value)}.",
+            suggestion=f"Make it an input: `input {where.text} = {value}`."
+            if isinstance(value, (int, float)) and where.text.isidentifier()
+            else None,
         )
         return None
     if value.type.is_poison:
@@ -77,12 +84,31 @@ def _differentiable(ctx: Context, value: Any, where: Span) -> Node | None:
         ctx.error(
             "E0702",
             where,
-            f"`{where.text}` holds {value.type.dtype} entries, and those have no gradient.",
-            related=[Label(value.span, "made here")] if value.span and value.span != where else [],
-            suggestion="Start it from a float, or declare it without `int`." if value.op == "input" else None,
+            f"`{_text(where)}` holds {_ENTRIES[value.type.dtype]} (type {value.type}),"
+            " and those have no gradient.",
+            related=_made(value, where),
+            suggestion=f"Declare it with floats: `input {value.path}: {shape_text(value.shape)}`."
+            if value.op == "input"
+            else None,
         )
         return None
     return value
+
+
+_ENTRIES = {DType.INT: "integers", DType.BOOL: "true or false"}
+
+
+def _made(node: Node, where: Span) -> list[Label]:
+    """Where a wire is from, unless that is here."""
+    if node.span is None or node.span == where:
+        return []
+    what = "is declared" if node.is_leaf else "is computed"
+    return [Label(node.span, f"`{node.path}` {what} here and {has_type(node)}")]
+
+
+def _text(span: Span) -> str:
+    text = " ".join(span.text.split())
+    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _params(ctx: Context, args: Args, span: Span) -> Any:
@@ -91,9 +117,11 @@ def _params(ctx: Context, args: Args, span: Span) -> Any:
         pattern = args[0][1]
         if not isinstance(pattern, str):
             return ctx.error(
-                "E0504", args[0][2], f'`params` takes a string such as "*.W", not {describe(pattern)}.'
+                "E0504", args[0][2], f'`params` takes a text such as "*.W", not {describe(pattern)}.'
             )
     found = matching_params(ctx, pattern)
+    if not found and args and ctx.is_incomplete:
+        return BAD  # A call that was left out might have made it.
     if not found and args:
         paths = [p for p, n in ctx.leaves.items() if n.op == "param"]
         meant = nearest(pattern, paths)
@@ -101,7 +129,9 @@ def _params(ctx: Context, args: Args, span: Span) -> Any:
             "E0305",
             span,
             f'No parameter so far matches "{pattern}".',
-            notes=[f"There are: {', '.join(paths[:8])}{', …' if len(paths) > 8 else ''}."] if paths else [],
+            notes=[f"There are: {', '.join(paths[:8])}{', …' if len(paths) > 8 else ''}."]
+            if paths
+            else ["There are none above this line."],
             suggestion=f'Did you mean "{meant}"?' if meant else None,
         )
     ctx.param_queries.append((pattern, len(found), span))
@@ -121,8 +151,6 @@ def _shape(ctx: Context, args: Args, span: Span) -> Any:
 
 def _size(ctx: Context, args: Args, span: Span) -> Any:
     value = args[0][1]
-    if isinstance(value, Builtin) and value.name == "params":
-        value = _params(ctx, [], span)
     if isinstance(value, tuple) and value and all(isinstance(v, Node) for v in value):
         total: Any = 0
         for node in value:

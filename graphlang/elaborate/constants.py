@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NOT_CONSTANT = object()
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
+MAX_AXES = 32  # of a tensor literal
+MAX_TERMS = 500  # of a size such as N*M + 2*N
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -43,10 +45,12 @@ def fold_unary(ctx: Context, expr: tree.Unary, value: Any) -> Any:
     if expr.op == "not":
         if isinstance(value, bool):
             return not value
-        return ctx.error("E0404", expr.span, f"`not` needs true or false, but this is {describe(value)}.")
-    if is_number(value) or isinstance(value, Dim):
-        return -value
-    return ctx.error("E0404", expr.span, f"`-` needs a number, but this is {describe(value)}.")
+        return ctx.error(
+            "E0404", expr.operand.span, f"`not` needs true or false, but this is {describe(value)}."
+        )
+    if isinstance(value, (int, float, Dim)):
+        return checked(ctx, expr, -value)
+    return ctx.error("E0404", expr.operand.span, f"`-` needs a number, but this is {describe(value)}.")
 
 
 def fold_binary(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
@@ -61,15 +65,27 @@ def fold_binary(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
             f"`{op}` needs true or false on both sides, but has {describe(left)} and {describe(right)}.",
         )
     if op in _COMPARISONS:
+        if (isinstance(left, str) or isinstance(right, str)) and type(left) is not type(right):
+            return _unlike(ctx, expr, left, right)
         return _compare(op, left, right)
     if op in _ARITHMETIC:
-        if is_number(left) and is_number(right):
-            return _number(ctx, expr, left, right)
+        if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+            # Booleans take part as 0 and 1, as on wires.
+            plain = [int(v) if isinstance(v, bool) else v for v in (left, right)]
+            return _number(ctx, expr, *plain)
         if _is_size(left) and _is_size(right) and op in ("+", "-", "*", "//", "%"):
             return _size(ctx, expr, left, right)
         if isinstance(left, str) and isinstance(right, str) and op == "+":
             return left + right
+        if isinstance(left, str) or isinstance(right, str):
+            return _unlike(ctx, expr, left, right)
     return NOT_CONSTANT
+
+
+def _unlike(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
+    what = f"has {describe(left)} and {describe(right)}"
+    rule = "compares two of a kind" if expr.op in _COMPARISONS else "needs numbers"
+    return ctx.error("E0404", expr.span, f"`{expr.op}` {rule}, but {what}.")
 
 
 def _compare(op: str, left: Any, right: Any) -> Any:
@@ -92,10 +108,14 @@ def _is_size(value: Any) -> bool:
 
 def _number(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
     if expr.op in ("/", "//", "%") and right == 0:
-        return ctx.error("E0604", expr.right.span, "A compile-time division by zero.")
+        return ctx.error("E0604", expr.right.span, "This divides by zero.", label="is 0")
     if expr.op == "^":
         return _power(ctx, expr, left, right)
-    return checked(ctx, expr, _ARITHMETIC[expr.op](left, right))
+    try:
+        value = _ARITHMETIC[expr.op](left, right)
+    except OverflowError:
+        return ctx.error("E0604", expr.span, "This number is too large.", notes=[_FLOAT_LIMIT])
+    return checked(ctx, expr, value)
 
 
 def _power(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
@@ -109,7 +129,9 @@ def _power(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
             return checked(ctx, expr, left**right)
         value = float(left) ** float(right)
     except OverflowError:
-        return ctx.error("E0604", expr.span, "This number is too large.")
+        if isinstance(left, int) and isinstance(right, int):
+            return ctx.error("E0604", expr.span, "This integer does not fit 64 bits.", notes=[_INT_LIMIT])
+        return ctx.error("E0604", expr.span, "This number is too large.", notes=[_FLOAT_LIMIT])
     if isinstance(value, complex):
         return ctx.error("E0604", expr.span, "A negative number has no real power with a fraction.")
     return value
@@ -117,34 +139,48 @@ def _power(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
 
 def _size(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
     if expr.op in ("//", "%") and right == 0:
-        return ctx.error("E0604", expr.right.span, "A compile-time division by zero.")
+        return ctx.error("E0604", expr.right.span, "This divides by zero.", label="is 0")
+    terms = [len(v.terms) if isinstance(v, Dim) else 1 for v in (left, right)]
+    if (expr.op == "*" and terms[0] * terms[1] > MAX_TERMS) or max(terms) > MAX_TERMS:
+        return ctx.error("E0604", expr.span, f"This size has more than {MAX_TERMS} terms.")
     return checked(ctx, expr, _ARITHMETIC[expr.op](left, right))
 
 
+_INT_LIMIT = "Integers lie between -2^63 and 2^63 - 1; write `2.0 ^ 64` for a float."
+_FLOAT_LIMIT = "Floats end at about 1.8e308."
+
+
 def checked(ctx: Context, expr: tree.Expr, value: Any) -> Any:
-    """`value`, unless it is an integer that does not fit 64 bits."""
+    """`value`, unless it is an integer that does not fit 64 bits, or no finite float."""
     if isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
-        return ctx.error("E0604", expr.span, "This integer does not fit 64 bits.")
+        return ctx.error("E0604", expr.span, "This integer does not fit 64 bits.", notes=[_INT_LIMIT])
+    if isinstance(value, float) and not math.isfinite(value):
+        return ctx.error("E0604", expr.span, "This number is too large.", notes=[_FLOAT_LIMIT])
     return value
 
 
 def as_array(items: tuple[Any, ...]) -> np.ndarray | None:
-    """Nested tuples of numbers as an array; None if the rows differ in length."""
-    if not _is_rectangular(items):
+    """Nested tuples of numbers as an array; None if the rows differ in length or nest too deep."""
+    if shape_of(items) is None or depth(items) > MAX_AXES:
         return None
     array = np.array(items)
     return array if array.size or array.dtype != object else array.astype(float)
 
 
-def _is_rectangular(items: tuple[Any, ...]) -> bool:
-    shapes = {_shape(v) for v in items}
-    return len(shapes) <= 1 and None not in shapes
+def depth(value: Any) -> int:
+    """How deep lists nest, judged by the first entries."""
+    count = 0
+    while isinstance(value, tuple):
+        count += 1
+        value = value[0] if value else None
+    return count
 
 
-def _shape(value: Any) -> tuple[int, ...] | None:
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested tuples; None if the rows differ."""
     if not isinstance(value, tuple):
         return ()
-    below = {_shape(v) for v in value}
+    below = {shape_of(v) for v in value}
     if len(below) > 1 or None in below:
         return None
     return (len(value), *(next(iter(below)) or ())) if below else (0,)
@@ -155,16 +191,23 @@ def index_list(ctx: Context, expr: tree.Index, items: tuple[Any, ...], at: list[
     value: Any = items
     for position, item in zip(at, expr.items, strict=True):
         if not isinstance(value, tuple):
-            return ctx.error("E0406", item.span, f"This is {describe(value)} and cannot be indexed.")
+            return ctx.error("E0406", item.span, f"Too many indices: {describe(value)} has no entries.")
         if isinstance(position, tuple):
+            if any(isinstance(p, Dim) for p in position[1:]) or position[3] == 0:
+                return ctx.error("E0406", item.span, "The bounds of a list's slice are known integers.")
             value = value[slice(*position[1:])]
         elif not isinstance(position, int):
-            return ctx.error("E0406", item.span, "The index of a list must be a known integer.")
+            return ctx.error(
+                "E0406",
+                item.span,
+                f"The index of a list is a known integer, but this is {describe(position)}.",
+            )
         elif not -len(value) <= position < len(value):
             return ctx.error(
                 "E0406",
                 item.span,
-                f"There is no entry {position}: the list has {len(value)}.",
+                f"There is no entry {position}: the list has {len(value)}"
+                + (" entry." if len(value) == 1 else " entries."),
                 suggestion=f"Entries count from 0 to {len(value) - 1}." if value else None,
             )
         else:
@@ -177,7 +220,10 @@ def fold_function(ctx: Context, name: str, kernel: Any, args: list[Any], span: A
     if not all(is_number(a) for a in args):
         return NOT_CONSTANT
     with np.errstate(all="ignore"):
-        value = kernel(*(np.float64(a) if isinstance(a, float) else np.int64(a) for a in args))
+        try:
+            value = kernel(*(np.float64(a) if isinstance(a, float) else np.int64(a) for a in args))
+        except (ValueError, TypeError, IndexError):
+            return NOT_CONSTANT  # Its shape rule will say why.
     if np.ndim(value) or not np.isfinite(value):
         return NOT_CONSTANT
     return value.item()

@@ -6,26 +6,30 @@ graph, or one call of a network or gate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Problems
 from graphlang.elaborate.scopes import Env
-from graphlang.elaborate.values import BAD, Definition, Instance
+from graphlang.elaborate.values import BAD, Definition, Instance, has_type
 from graphlang.graph.model import Column, DataSpec, Expectation, TrainingSpec
-from graphlang.graph.node import GateRule, Node, Scope
-from graphlang.graph.op import RuleError
+from graphlang.graph.node import INPUT, GateRule, Node, Scope
+from graphlang.graph.op import Op, RuleError
 from graphlang.ops.build import Builder
 from graphlang.source import Span
 from graphlang.types.dims import Sizes
+from graphlang.types.tensor import shape_text
 
 if TYPE_CHECKING:
     from graphlang.elaborate.modules import Module
 
-# Elaborating a hostile or mistaken file must end: so many loop iterations and nested calls at most.
-MAX_ITERATIONS = 1_000_000
+# Elaborating a hostile or mistaken file must end: so many iterations of loops in all, statements carried out
+# in loops and calls, nodes made there, and calls within calls.
+MAX_ITERATIONS = 100_000
+MAX_STATEMENTS = 200_000
+MAX_NODES = 500_000
 MAX_CALL_DEPTH = 200
 
 
@@ -58,6 +62,12 @@ class Frame:
     # How many indices earlier loops have used for a name, so that a second loop goes on counting.
     used_indices: dict[str, int] = field(default_factory=dict)
     gradients: dict[str, tuple[Node, Span]] | None = None
+    # What the call was given, by parameter, and where.
+    given: dict[str, tuple[Any, Span]] = field(default_factory=dict)
+    # States that this body has updated.
+    updated: dict[str, Span] = field(default_factory=dict)
+    # Whether the rest of the body is skipped: an assertion failed, or the library was called wrongly.
+    is_abandoned: bool = False
 
 
 class Context:
@@ -75,6 +85,12 @@ class Context:
         # The calls and iterations that led to the statement at hand: what each is, and where.
         self.trail: list[tuple[str, Span]] = []
         self.iterations = 0
+        self.statements = 0
+        # Whether a limit was exceeded and nothing more is elaborated.
+        self.is_halted = False
+        # Whether a call was left out after an error, so that parameters may be missing.
+        self.is_incomplete = False
+        self._reported: set[tuple[str, str, int, int]] = set()
 
         self.outputs: list[tuple[Node, Span]] = []
         self.expectations: list[Expectation] = []
@@ -134,45 +150,75 @@ class Context:
     ) -> Any:
         """Report an error, with the chain of calls that led to it; returns the value that silences others.
 
-        A mistake that surfaces inside the standard library is reported at the user's call.
+        A mistake that surfaces inside the standard library is reported at the user's call, once per call. One
+        in the body of a loop or of a definition is reported for the first iteration or call that shows it.
         """
-        labels = list(related)
-        trail = list(self.trail)
+        trail, labels, remarks = list(self.trail), list(related), list(notes)
         if span.source.is_std:
+            labels = [x for x in labels if not x.span.source.is_std]
             labels.insert(0, Label(span, label or "needed here"))
+            remarks += self._given_note()
             while trail and span.source.is_std:
                 what, span = trail.pop()
                 label = what
-        labels.extend(Label(where, what) for what, where in reversed(trail))
+            for frame in self.frames:
+                frame.is_abandoned |= frame.module.file is None
+        if self.trail:
+            key = (code, span.source.name, span.start, span.end)
+            if key in self._reported:
+                return BAD
+            self._reported.add(key)
+        shown = {x.span for x in labels}
+        labels.extend(
+            Label(where, what)
+            for what, where in reversed(trail)
+            if where not in shown and not _covers(where, span)
+        )
         self.problems.error(
-            code, span, message, label=label, related=labels, notes=notes, suggestion=suggestion
+            code, span, message, label=label, related=labels, notes=remarks, suggestion=suggestion
         )
         return BAD
 
-    def rule_error(self, error: RuleError, span: Span, operands: list[tuple[Any, Span]]) -> Node:
-        """Report what a shape rule refused, naming the operands as they are written."""
+    def _given_note(self) -> list[str]:
+        """What the user gave to the library's definition in whose body an error has surfaced."""
+        outermost = None
+        for frame in reversed(self.frames):
+            if frame.module.file is not None:
+                break
+            outermost = frame
+        if outermost is None or outermost.definition is None:
+            return []
+        wires = [f"`{n}` {has_type(v)}" for n, (v, _) in outermost.given.items() if isinstance(v, Node)]
+        return [f"In this call of `{outermost.definition.name}`, {', '.join(wires)}."] if wires else []
+
+    def rule_error(
+        self,
+        error: RuleError,
+        op: Op,
+        span: Span,
+        operands: list[tuple[Any, Span]],
+        attr_spans: Mapping[str, Span] | None = None,
+    ) -> Node:
+        """Report what a shape rule refused, naming operands as they are written and where each is from."""
         texts = [_short(where) for _, where in operands]
-        message = error.message
-        for i, text in enumerate(texts):
-            message = message.replace(f"{{{i}}}", text)
-        labels = []
+        culprit = _culprit(error, span, operands, attr_spans or {})
+        labels: dict[Span, str] = {}
         for (value, where), text in zip(operands, texts, strict=True):
-            if not isinstance(value, Node) or value.type.is_poison:
-                continue
-            labels.append(Label(where, f"`{text}` has type {value.type}"))
-            if value.span and value.span != where and value.is_leaf:
-                labels.append(Label(value.span, f"`{value.path}` is declared here"))
-        culprit = span
-        if error.operand is not None and error.operand < len(operands):
-            culprit = operands[error.operand][1]
-        shapes = _types_note(operands, texts)
+            if isinstance(value, Node) and not value.type.is_poison:
+                labels.setdefault(*_origin(value, where, text))
+        label = labels.pop(culprit, "")
+        suggestion = error.suggestion
+        if error.code == "E0403" and suggestion is None and error.operand is not None:
+            suggestion = _kind_hint(error, operands[error.operand][0], texts[error.operand])
         self.error(
             error.code,
-            culprit if culprit.source is span.source and culprit.line == span.line else span,
-            message,
-            related=[label for label in labels if label.span != culprit],
-            notes=(*shapes, *error.notes),
-            suggestion=error.suggestion,
+            culprit,
+            _filled(_in_signs(error.message, op), texts),
+            label=label,
+            related=[Label(where, text) for where, text in labels.items() if where != span],
+            # Advice about a line of the library would not help its user.
+            notes=[_filled(note, texts) for note in error.notes if not culprit.source.is_std],
+            suggestion=_filled(suggestion, texts) if suggestion and not culprit.source.is_std else None,
         )
         return self.builder.poison()
 
@@ -206,10 +252,62 @@ def _short(span: Span) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def _types_note(operands: list[tuple[Any, Span]], texts: list[str]) -> tuple[str, ...]:
-    parts = [
-        f"`{text}` is {value.type if value.type.shape or value.type.dtype != 'float' else 'a scalar'}"
-        for (value, _), text in zip(operands, texts, strict=True)
-        if isinstance(value, Node) and not value.type.is_poison
-    ]
-    return (", ".join(parts) + ".",) if parts else ()
+def _covers(outer: Span, inner: Span) -> bool:
+    return outer.source is inner.source and outer.start <= inner.start and inner.end <= outer.end
+
+
+def _filled(text: str, texts: list[str]) -> str:
+    for i, operand in enumerate(texts):
+        text = text.replace(f"{{{i}}}", operand)
+    return text
+
+
+_SIGNS = {"logical_not": "not", "logical_and": "and", "logical_or": "or"}
+
+
+def _in_signs(message: str, op: Op) -> str:
+    """The message with an operator as the user wrote it."""
+    sign = _SIGNS.get(op.name) or op.infix
+    message = message.replace(f"`{op.name}`", f"`{sign}`") if sign else message
+    for dtype, entries in _ENTRIES.items():
+        message = message.replace(f"is {dtype} (its type", f"holds {entries} (its type")
+    return message
+
+
+_ENTRIES = {"float": "floats", "int": "integers", "bool": "true or false"}
+
+
+def _culprit(
+    error: RuleError, span: Span, operands: list[tuple[Any, Span]], attr_spans: Mapping[str, Span]
+) -> Span:
+    """Where the caret goes: on the attribute that is at fault, else on the operand, else on the whole."""
+    is_axis = error.message.startswith(("There is no axis", "An axis", "Only an axis"))
+    named = next((s for n, s in attr_spans.items() if is_axis and n.startswith("ax")), None)
+    if named is not None:
+        return named
+    if attr_spans and (error.operand is None or len(operands) == 1) and error.code != "E0403":
+        return next(iter(attr_spans.values()))
+    if error.operand is None or error.operand >= len(operands):
+        return span
+    where = operands[error.operand][1]
+    return where if where.source is span.source else span
+
+
+def _origin(node: Node, where: Span, text: str) -> tuple[Span, str]:
+    """Where a wire is from, and what it is."""
+    if node.span is None or node.span == where or (node.is_const and not node.is_named):
+        return where, f"this {has_type(node)}"
+    if node.is_leaf:
+        return node.span, f"`{node.path}` is declared here and {has_type(node)}"
+    if _covers(node.span, where) or _covers(where, node.span):
+        return where, f"`{text}` {has_type(node)}"
+    verb = "is computed" if node.path.rsplit(".", 1)[-1].split("[")[0] == text else "comes from"
+    return node.span, f"`{text}` {verb} here and {has_type(node)}"
+
+
+def _kind_hint(error: RuleError, value: Any, text: str) -> str | None:
+    if "true/false" in error.message:
+        return f"Compare it with something, for example `{text} > 0`."
+    if isinstance(value, Node) and value.op == INPUT and value.type.is_float:
+        return f"Declare the input as integers: `input {value.path}: int{shape_text(value.shape)}`."
+    return None

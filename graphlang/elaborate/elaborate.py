@@ -48,11 +48,12 @@ def elaborate(
     with _deep_recursion():
         collect(module, problems)
         path = file.source.path
-        load_imports(ctx, module, (os.path.realpath(path),) if path else (), _imported_consts)
+        load_imports(ctx, module, ((os.path.realpath(path) if path else "", None),), _imported_consts)
         unused.check_cycles(ctx, module)
         ctx.frames.append(Frame("main graph", module, Env()))
         run_body(ctx, file.body)
         unused.check_bodies(ctx, module)
+        unused.check_blocks(ctx, file.body)
     _check_param_queries(ctx)
     _check_grads(ctx)
     return Outcome(_model(ctx, file), problems)
@@ -91,7 +92,9 @@ def _check_param_queries(ctx: Context) -> None:
                 "E0305",
                 span,
                 f"`{span.text}` stands above the parameter `{late.path}`, which it should include.",
-                related=[Label(late.span, "declared here")] if late.span else [],
+                related=[Label(late.span, f"`{late.path}` is declared here")]
+                if late.span and not late.span.source.is_std
+                else [],
                 suggestion="Move this line below the last parameter.",
             )
 
@@ -103,14 +106,19 @@ def _check_grads(ctx: Context) -> None:
         f, x = node.inputs
         if f not in reached:
             reached[f] = ancestors([f])
-        if x not in reached[f] and not ctx.problems.has_errors:
-            ctx.problems.error(
-                "E0704",
-                x_span,
-                f"`{f_span.text}` does not depend on `{x_span.text}`, so there is nothing to differentiate.",
-                related=[Label(f.span, f"`{f.path}` is computed here")] if f.span else [],
-                suggestion="Check which of the two names was meant.",
-            )
+        if x in reached[f] or any(n.type.is_poison for n in reached[f]):
+            continue
+        f_text, x_text = f_span.text, x_span.text
+        is_reverse = f in ancestors([x])
+        ctx.problems.error(
+            "E0704",
+            x_span,
+            f"`{f_text}` does not depend on `{x_text}`, so there is nothing to differentiate.",
+            related=[Label(f.span, f"`{f.path}` is computed here")] if f.span and f.span != f_span else [],
+            suggestion=f"`{x_text}` depends on `{f_text}`: did you mean `grad({x_text}, {f_text})`?"
+            if is_reverse
+            else "Check which names were meant: `grad(f, x)` is the derivative of `f` with respect to `x`.",
+        )
 
 
 def _model(ctx: Context, file: tree.File) -> Model:

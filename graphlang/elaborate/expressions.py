@@ -7,31 +7,35 @@ an expression nests, and chains (`a + b + c`, `x -> f -> g`) are walked with a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphlang.diagnostics import Label
 from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import constants
 from graphlang.elaborate.context import Context
+from graphlang.elaborate.unknown import unknown_name
 from graphlang.elaborate.values import (
     BAD,
     CALLABLES,
     Builtin,
     Definition,
     Instance,
+    Listed,
     Operation,
     Several,
     describe,
     is_constant,
     is_number,
+    is_what,
+    places,
 )
 from graphlang.graph.node import Node
-from graphlang.graph.op import Op, RuleError
+from graphlang.graph.op import REQUIRED, Op, RuleError
 from graphlang.ops import registry
 from graphlang.source import Span
 from graphlang.syntax import tree
-from graphlang.types.dims import Dim
+from graphlang.types.dims import Dim, Sizes
 
 BINARY_OPS = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "@": "matmul", "^": "pow",
@@ -44,7 +48,13 @@ BUILTINS = frozenset({"grad", "params", "shape", "size"})
 
 def evaluate(ctx: Context, expr: tree.Expr) -> Any:
     """The value of an expression: a node, a compile-time value, or `BAD` after an error."""
-    return _EVALUATE[type(expr)](ctx, expr)
+    value = _EVALUATE[type(expr)](ctx, expr)
+    return BAD if type(value) is Node and value.type.is_poison else value
+
+
+def evaluate_function(ctx: Context, expr: tree.Expr) -> Any:
+    """What stands in front of the parentheses of a call, where `params` is not yet a list."""
+    return look_up(ctx, expr) if isinstance(expr, tree.Name) else evaluate(ctx, expr)
 
 
 def wire(ctx: Context, expr: tree.Expr) -> Node:
@@ -63,25 +73,75 @@ def as_node(ctx: Context, value: Any, span: Span) -> Node:
         return ctx.builder.const(value)
     if isinstance(value, tuple):
         return _list_node(ctx, value, span)
-    ctx.error(
+    not_a_wire(ctx, value, span)
+    return ctx.builder.poison()
+
+
+def not_a_wire(ctx: Context, value: Any, span: Span) -> Any:
+    """Report something that stands where a wire is needed."""
+    return ctx.error(
         "E0602",
         span,
-        f"A wire is needed here, but `{_text(span)}` is {describe(value)}.",
-        suggestion="Call it with its wires." if isinstance(value, CALLABLES) else None,
+        f"A wire is needed here, but `{_text(span)}` is {is_what(_text(span), value)}.",
+        suggestion=_how_to_make_a_wire(value),
     )
-    return ctx.builder.poison()
+
+
+def _how_to_make_a_wire(value: Any) -> str | None:
+    if isinstance(value, Several):
+        names = ", ".join(value.names) or "a, b"
+        return f"Bind them to names first: `{names} = {value.of or '…'}(…)`."
+    if isinstance(value, Definition):
+        return f"Call it: `{value.name}({', '.join(p.name.text for p in value.syntax.parameters[:1])}…)`."
+    if isinstance(value, (Instance, Operation)):
+        return f"Call it: `{value.path if isinstance(value, Instance) else value.name}(…)`."
+    return None
 
 
 def _list_node(ctx: Context, items: tuple[Any, ...], span: Span) -> Node:
     if _is_numeric(items):
         array = constants.as_array(items)
         if array is None:
-            ctx.error("E0405", span, "The rows of this tensor literal have different lengths.")
+            ragged_rows(ctx, items, span)
             return ctx.builder.poison()
         ctx.builder.span = span
         return ctx.builder.const(array)
-    nodes = [as_node(ctx, item, span) for item in items]
-    return apply(ctx, registry.find("stack"), [(n, span) for n in nodes], {"axis": 0}, span)
+    spans = places(items, span)
+    nodes = [as_node(ctx, item, where) for item, where in zip(items, spans, strict=True)]
+    return apply(ctx, registry.find("stack"), list(zip(nodes, spans, strict=True)), {"axis": 0}, span)
+
+
+def ragged_rows(ctx: Context, items: tuple[Any, ...], span: Span) -> None:
+    """Report a list of numbers that is no tensor, pointing at the first row that differs."""
+    if constants.depth(items) > constants.MAX_AXES:
+        ctx.error("E0405", span, f"A tensor has at most {constants.MAX_AXES} axes.")
+        return
+    message = "The rows of a tensor literal must have the same length"
+    spans = places(items, span)
+    shapes = [constants.shape_of(item) for item in items]
+    if None in shapes:
+        at = shapes.index(None)
+        ragged_rows(ctx, items[at], spans[at] if spans[at].source is span.source else span)
+        return
+    odd = next(i for i, shape in enumerate(shapes) if shape != shapes[0])
+    first, other = (_row_text(shapes[i]) for i in (0, odd))
+    is_here = span.start <= spans[odd].start < span.end and span.source is spans[odd].source
+    rows = [] if spans[0] == span else [Label(spans[0], f"the first row is {first}")]
+    if rows and not is_here:
+        rows.append(Label(spans[odd], f"this row is {other}"))
+    which = "this" if is_here and spans[odd] != span else f"row {odd + 1}"
+    ctx.error(
+        "E0405",
+        spans[odd] if is_here else span,
+        f"{message}: the first is {first}, {which} is {other}.",
+        related=rows,
+    )
+
+
+def _row_text(shape: tuple[int, ...] | None) -> str:
+    if not shape:
+        return "a single number"
+    return f"{shape[0]} long" if len(shape) == 1 else f"of shape {list(shape)}"
 
 
 def _is_numeric(items: tuple[Any, ...]) -> bool:
@@ -94,8 +154,12 @@ def apply(
     operands: list[tuple[Any, Span]],
     attrs: dict[str, Any],
     span: Span,
+    attr_spans: Mapping[str, Span] | None = None,
 ) -> Node:
-    """Add the node of an operation, reporting what its shape rule refuses."""
+    """Add the node of an operation, reporting what its shape rule refuses.
+
+    `attr_spans` says where the attributes are written, those that are.
+    """
     builder = ctx.builder
     builder.span = span
     inputs = [v if isinstance(v, (Node, bool, int, float)) else as_node(ctx, v, w) for v, w in operands]
@@ -107,7 +171,7 @@ def apply(
         return builder.apply(op, inputs, attrs)
     except RuleError as error:
         shown = [(n, where) for n, (_, where) in zip(inputs, operands, strict=True)]
-        return ctx.rule_error(error, span, shown)
+        return ctx.rule_error(error, op, span, shown, attr_spans)
 
 
 def stand_in(ctx: Context, node: Node) -> Node:
@@ -124,6 +188,16 @@ def stand_in(ctx: Context, node: Node) -> Node:
 
 
 def _name(ctx: Context, expr: tree.Name) -> Any:
+    value = look_up(ctx, expr)
+    if isinstance(value, Builtin) and value.name == "params":
+        from graphlang.elaborate import builtins
+
+        return builtins.call(ctx, "params", [], expr.span)
+    return value
+
+
+def look_up(ctx: Context, expr: tree.Name) -> Any:
+    """What a name stands for, or `BAD` after reporting that it is unknown."""
     found = ctx.env.find(expr.id)
     if found is not None:
         return found.value
@@ -149,38 +223,15 @@ def special_name(ctx: Context, name: str, span: Span) -> Any:
     return unknown_name(ctx, name, span)
 
 
-def unknown_name(ctx: Context, name: str, span: Span) -> Any:
-    """Report a name that is not in scope, with the nearest one that is."""
-    later = ctx.frame.module.later_names.get(name) if len(ctx.frames) == 1 else None
-    if later is not None and later.start > span.start:
-        return ctx.error(
-            "E0302",
-            span,
-            f"`{name}` is used before it is bound.",
-            related=[Label(later, f"`{name}` is bound here")],
-            suggestion="Move its declaration above this line.",
-        )
-    known = [*ctx.env.all_names(), *ctx.frame.module.all_names(), *registry.all_ops(), *BUILTINS]
-    meant = nearest(name, known)
-    main = ctx.frames[0].env.find(name) if len(ctx.frames) > 1 else None
-    notes = []
-    if main is not None:
-        notes.append(
-            f"The main graph has a `{name}`, but a {ctx.frame.kind} sees only its own names: pass it in."
-        )
-    return ctx.error(
-        "E0301",
-        span,
-        f"The name `{name}` is not known here.",
-        notes=notes,
-        suggestion=f"Did you mean `{meant}`?" if meant else None,
-    )
-
-
 def _fan(ctx: Context, name: str, span: Span) -> Any:
     """Connections into and out of each unit: the convention of Glorot and Bengio (2010)."""
     if ctx.init_target is None:
-        return ctx.error("E0603", span, f"`{name}` is known only where a parameter's start is drawn.")
+        return ctx.error(
+            "E0603",
+            span,
+            f"`{name}` is known only where a parameter is drawn.",
+            suggestion=f"Use it in an initialiser: `init mine() = normal(0, 1 / {name})`.",
+        )
     shape = ctx.init_target[1]
     if len(shape) < 2:
         return shape[0] if shape else 1
@@ -197,13 +248,16 @@ def _literal(ctx: Context, expr: Any) -> Any:
 
 
 def _list(ctx: Context, expr: tree.ListExpr) -> Any:
-    items = tuple(evaluate(ctx, item) for item in expr.items)
-    return BAD if BAD in items else items
+    items = Listed(evaluate(ctx, item) for item in expr.items)
+    if any(item is BAD for item in items):
+        return BAD
+    items.spans = tuple(item.span for item in expr.items)
+    return items
 
 
 def _tuple(ctx: Context, expr: tree.TupleExpr) -> Any:
     return ctx.error(
-        "E0204",
+        "E0410",
         expr.span,
         "Several values in parentheses can only enter a pipeline: `(a, b) -> f`.",
         suggestion="For a list write `[a, b]`.",
@@ -245,7 +299,7 @@ def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
             return folded
     for value, side in ((left, expr.left), (right, expr.right)):
         if isinstance(value, (str, Several, *CALLABLES)):
-            return as_node(ctx, value, side.span)
+            return not_a_wire(ctx, value, side.span)
     if expr.op == "^" and is_number(right) and right < 0 and isinstance(left, Node):
         # A negative power of integers is a float: LANGUAGE, section 4.
         right = float(right)
@@ -263,12 +317,13 @@ def _index(ctx: Context, expr: tree.Index) -> Any:
         return BAD
     if isinstance(value, tuple):
         return constants.index_list(ctx, expr, value, items)
-    node = as_node(ctx, value, expr.value.span)
+    if not isinstance(value, Node):
+        return ctx.error(
+            "E0406", expr.value.span, f"`{_text(expr.value.span)}` is {describe(value)} and has no entries."
+        )
     wires = [i for i, item in enumerate(items) if isinstance(item, Node)]
     if not wires:
-        return apply(
-            ctx, registry.find("index"), [(node, expr.value.span)], {"items": tuple(items)}, expr.span
-        )
+        return _index_plain(ctx, expr, value, items)
     if len(wires) > 1:
         return ctx.error(
             "E0406",
@@ -276,20 +331,41 @@ def _index(ctx: Context, expr: tree.Index) -> Any:
             "Only one index can be a wire.",
             suggestion="Pick one entry per row with `gather(x, k)`.",
         )
-    return _index_with_wire(ctx, expr, node, items, wires[0])
+    return _index_with_wire(ctx, expr, value, items, wires[0])
+
+
+_WHOLE = ("slice", None, None, None)
+
+
+def _index_plain(ctx: Context, expr: tree.Index, node: Node, items: list[Any]) -> Any:
+    """Index with compile-time items; after an error the caret stands on the item that is at fault."""
+    op = registry.find("index")
+    where = expr.items[0].span.to(expr.items[-1].span)
+    for i, item in enumerate(expr.items if len(items) > 1 else ()):
+        alone = [_WHOLE if k != i and other != "..." else other for k, other in enumerate(items)]
+        try:
+            op.rule(Sizes(ctx.sizes.defaults), node.type, items=tuple(alone))
+        except RuleError as error:
+            if "Too many" not in error.message and items.count("...") < 2:
+                where = item.span
+                break
+    operands = [(node, expr.value.span)]
+    return apply(ctx, op, operands, {"items": tuple(items)}, expr.span, {"items": where})
 
 
 def _index_with_wire(ctx: Context, expr: tree.Index, node: Node, items: list[Any], at: int) -> Any:
     """`x[k]`, `x[:, k]`: take along one axis, after the compile-time indices have been applied."""
     wanted = items[at]
-    rest = [("slice", None, None, None) if i == at else item for i, item in enumerate(items)]
+    rest = [_WHOLE if i == at else item for i, item in enumerate(items)]
     if "..." in rest[:at]:
         axis = -sum(1 for item in rest[at:] if not isinstance(item, (int, Dim)))
     else:
         axis = sum(1 for item in rest[:at] if not isinstance(item, (int, Dim)))
-    if any(item not in (("slice", None, None, None), "...") for item in rest):
-        attrs = {"items": tuple(rest)}
-        node = apply(ctx, registry.find("index"), [(node, expr.value.span)], attrs, expr.span)
+    if any(item not in (_WHOLE, "...") for item in rest):
+        indexed = _index_plain(ctx, expr, node, rest)
+        if indexed is BAD or indexed.type.is_poison:
+            return BAD
+        node = indexed
     operands = [(node, expr.value.span), (wanted, expr.items[at].span)]
     return apply(ctx, registry.find("take"), operands, {"axis": axis}, expr.span)
 
@@ -331,8 +407,11 @@ def _attribute(ctx: Context, expr: tree.Attribute) -> Any:
     if expr.name.text == "T" and not isinstance(value, CALLABLES):
         node = as_node(ctx, value, expr.value.span)
         return apply(ctx, registry.find("transpose"), [(node, expr.value.span)], {}, expr.span)
-    if isinstance(value, Instance) and expr.name.text in value.leaves:
-        return value.leaves[expr.name.text]
+    if isinstance(value, Instance):
+        if expr.name.text in value.leaves:
+            return value.leaves[expr.name.text]
+        if value.has_failed:
+            return BAD
     return _no_attribute(ctx, expr, value)
 
 
@@ -341,21 +420,39 @@ def _no_attribute(ctx: Context, expr: tree.Attribute, value: Any) -> Any:
     hints = {
         "shape": f"Write `shape({_text(expr.value.span)})`.",
         "size": f"Write `size({_text(expr.value.span)})`.",
+        "t": "The transpose is written `.T`.",
+        "ndim": f"The number of axes is known from `shape({_text(expr.value.span)})`.",
         "grad": "Write `grad(f, x)`: the derivative of `f` with respect to `x`.",
     }
     if name in hints:
         suggestion: str | None = hints[name]
-    elif registry.lookup(name):
-        suggestion = f"Write `{name}({_text(expr.value.span)})`."
+    elif registry.lookup(name) and isinstance(value, Node):
+        op = registry.find(name)
+        more = len(op.wires) > 1 or any(a.default is REQUIRED for a in op.attrs)
+        suggestion = f"Write `{name}({_text(expr.value.span)}{', …' if more else ''})`."
     elif isinstance(value, Instance):
         meant = nearest(name, value.leaves)
-        suggestion = f"Did you mean `{meant}`?" if meant else "A layer has parameters once it is called."
-    else:
+        has = f"It has {', '.join(f'`{n}`' for n in value.leaves)}." if value.leaves else None
+        late = "Its parameters are made by its first call: move this below."
+        suggestion = f"Did you mean `{meant}`?" if meant else has or late
+    elif isinstance(value, Definition):
+        suggestion = (
+            f"Parameters belong to a call: name one with `layer f = {value.name}(…)`, then `f.{name}`."
+        )
+    elif isinstance(value, Operation):
+        suggestion = None
+    elif isinstance(value, Node):
         suggestion = "`x.T` is the only attribute of a wire: it transposes the last two axes."
+    else:
+        suggestion = None
+    text = _text(expr.value.span)
+    what = is_what(text, value)
     return ctx.error(
         "E0303",
         expr.name.span,
-        f"`{_text(expr.value.span)}` is {describe(value)} and has no `{name}`.",
+        f"`{text}` is {what} and has no `{name}`."
+        if not isinstance(value, Instance)
+        else f"The layer `{value.path}` has no `{name}`.",
         suggestion=suggestion,
     )
 
@@ -393,7 +490,7 @@ def _range(ctx: Context, expr: tree.Range) -> Any:
 
 
 def _dots(ctx: Context, expr: tree.Expr) -> Any:
-    return ctx.error("E0204", expr.span, "`...` belongs in an index or in a shape.")
+    return ctx.error("E0410", expr.span, "`...` belongs in an index or in a signature.")
 
 
 def _error(ctx: Context, expr: tree.Expr) -> Any:

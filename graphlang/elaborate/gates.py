@@ -13,7 +13,8 @@ from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.expressions import apply, as_node, stand_in, wire
 from graphlang.elaborate.scopes import Env
-from graphlang.elaborate.values import BAD, Definition
+from graphlang.elaborate.signatures import is_wire_parameter
+from graphlang.elaborate.values import BAD, Definition, has_type
 from graphlang.graph.node import GateRule, Node, Scope
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
@@ -52,7 +53,7 @@ def gate_rule(
         ctx.grad_stand_ins[node] = arriving
     ctx.run_body(ctx, backward.body)
     ctx.frames.pop()
-    gradients = _checked(ctx, definition, backward, operands, frame)
+    gradients = None if frame.is_abandoned else _checked(ctx, definition, backward, operands, frame)
     stand_ins, grads = ctx.stand_ins, ctx.grad_stand_ins
     ctx.builder, ctx.stand_ins, ctx.grad_stand_ins = outer
     if gradients is not None:
@@ -62,7 +63,9 @@ def gate_rule(
                 definition.name,
                 backward.span,
                 tuple(node for _, node in operands),
+                tuple(name for name, _ in operands),
                 tuple(outputs),
+                tuple(ident.text for ident in syntax.results),
                 template.nodes,
                 stand_ins,
                 grads,
@@ -94,33 +97,55 @@ def _checked(
         if not operand.type.is_float:
             continue
         if name not in frame.gradients:
+            if any(isinstance(s, tree.ErrorStatement) for s in tree.walk(backward)):
+                fits = False
+                continue
+            parameter = next(p for p in definition.syntax.parameters if p.name.text == name)
             ctx.problems.error(
                 "E0706",
-                backward.span,
+                _head(backward),
                 f"The backward block of `{definition.name}` says nothing about `grad({name})`.",
-                related=[Label(definition.syntax.name.span, "the gate is defined here")],
-                suggestion=f"Add `grad({name}) = …`.",
+                label=f"`grad({name}) = …` is missing",
+                related=[Label(parameter.span, f"`{name}` is a parameter of the gate")],
+                suggestion=f"Add `grad({name}) = …`; if no gradient flows there, `grad({name}) = 0`.",
             )
             fits = False
             continue
         node, where = frame.gradients[name]
         if node.type.is_poison:
             fits = False
-        elif node.shape != operand.shape:
-            node = _stretched(ctx, node, operand, where)
+        elif not _fits(ctx, node, operand):
+            node = _stretched(ctx, name, node, operand, where)
             fits = fits and not node.type.is_poison
         gradients[position] = node
     return gradients if fits else None
 
 
-def _stretched(ctx: Context, node: Node, operand: Node, where: Span) -> Node:
+def _fits(ctx: Context, gradient: Node, operand: Node) -> bool:
+    """Whether a gradient has its operand's shape, always or for the default data."""
+    pairs = zip(gradient.shape, operand.shape, strict=False)
+    return len(gradient.shape) == len(operand.shape) and all(ctx.sizes.equal(a, b) for a, b in pairs)
+
+
+def _head(backward: tree.Backward) -> Span:
+    """The word `backward`."""
+    span = backward.span
+    return Span(span.source, span.start, span.start + len("backward"))
+
+
+def _stretched(ctx: Context, name: str, node: Node, operand: Node, where: Span) -> Node:
     """A scalar gradient may stand for a whole tensor's; anything else must have the operand's shape."""
     if node.shape == ():
         return apply(ctx, registry.find("broadcast"), [(node, where)], {"shape": operand.shape}, where)
     ctx.error(
         "E0707",
         where,
-        f"The gradient of `{operand.path}` must have its shape {operand.type}, but this has {node.type}.",
+        f"The gradient of `{name}` must have the shape of `{name}`, {operand.type}, but this has shape"
+        f" {node.type}.",
+        label=f"this {has_type(node)}",
+        related=[Label(operand.span, f"`{name}` was given here and {has_type(operand)}")]
+        if operand.span and not operand.span.source.is_std
+        else [],
         suggestion="Sum over the axes along which the operand was broadcast.",
     )
     return ctx.builder.poison()
@@ -131,8 +156,7 @@ def bind_gradient(ctx: Context, statement: tree.GradBind) -> None:
     gradients = ctx.frame.gradients
     name = statement.name
     if gradients is None:
-        ctx.error("E0705", statement.span, "`grad(x) = …` belongs in a gate's backward block.")
-        return
+        return  # The parser has reported it.
     definition = ctx.frame.definition
     assert definition is not None and isinstance(definition.syntax, tree.Gate)
     names = [p.name.text for p in definition.syntax.parameters]
@@ -144,10 +168,18 @@ def bind_gradient(ctx: Context, statement: tree.GradBind) -> None:
             notes=[f"Its parameters are {', '.join(names)}."],
         )
         return
+    if not is_wire_parameter(next(p for p in definition.syntax.parameters if p.name.text == name.text)):
+        ctx.error(
+            "E0705",
+            name.span,
+            f"`{name.text}` is known at compile time, so it has no gradient.",
+            suggestion="Remove this line.",
+        )
+        return
     if name.text in gradients:
         ctx.error(
             "E0304",
-            statement.span,
+            name.span,
             f"`grad({name.text})` is given twice.",
             related=[Label(gradients[name.text][1], "first given here")],
         )
@@ -169,6 +201,9 @@ def arriving(ctx: Context, value: Any, where: Span) -> Any:
         "E0705",
         where,
         f"`grad({where.text})` is known only for the gate's results.",
-        notes=[f"They are: {', '.join(results)}."],
+        notes=[
+            f"In a backward block, `grad({results[0] if results else 'y'})` is what arrives at the result."
+        ],
+        suggestion=f"The results are: {', '.join(results)}." if results else None,
     )
     return BAD

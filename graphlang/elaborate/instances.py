@@ -11,18 +11,21 @@ from typing import Any
 from graphlang.diagnostics import Label
 from graphlang.elaborate import arguments, builtins
 from graphlang.elaborate.context import MAX_CALL_DEPTH, Context, Frame
-from graphlang.elaborate.expressions import as_node, evaluate
+from graphlang.elaborate.expressions import as_node, evaluate, evaluate_function
 from graphlang.elaborate.scopes import Binding, Env
 from graphlang.elaborate.signatures import bind_wire, is_wire_parameter
+from graphlang.elaborate.unknown import bound_inside
 from graphlang.elaborate.values import (
     BAD,
+    INITIALISERS,
     Builtin,
     Definition,
     Instance,
     Operation,
     Several,
-    describe,
+    declared_label,
     is_constant,
+    is_what,
 )
 from graphlang.graph.node import Node, Scope
 from graphlang.source import Span
@@ -34,15 +37,24 @@ Args = list[tuple[str | None, Any, Span]]
 def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
     """Call what `target` names with the wires that enter through a pipeline and its own arguments."""
     if isinstance(target, tree.Call):
-        function = evaluate(ctx, target.function)
+        function = evaluate_function(ctx, target.function)
         name_span = target.function.span
         args = [
             *entering,
             *((a.name.text if a.name else None, evaluate(ctx, a.value), a.value.span) for a in target.args),
         ]
     else:
-        function, name_span, args = evaluate(ctx, target), target.span, entering
+        function, name_span, args = evaluate_function(ctx, target), target.span, entering
     if function is BAD or any(value is BAD for _, value, _ in args):
+        # A network that is not called makes no parameters; later lines are not blamed for lacking them.
+        ctx.is_incomplete |= function is BAD or isinstance(function, Instance)
+        if isinstance(function, Instance):
+            function.has_failed = True
+        if isinstance(function, Definition):
+            ctx.is_incomplete |= function.kind == "network"
+        # What failed to enter through a pipeline may have been several values.
+        if function is not BAD and not any(value is BAD for _, value, _ in entering):
+            arguments.check_names(ctx, function, args, span)
         return BAD
     if isinstance(function, Operation):
         return arguments.call_operation(ctx, function, args, span)
@@ -55,9 +67,18 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
     return ctx.error(
         "E0501",
         name_span,
-        f"`{name_span.text}` is {describe(function)} and cannot be called.",
-        suggestion="Multiply with `*`." if isinstance(function, Node) else None,
+        f"`{name_span.text}` is {is_what(name_span.text, function)} and cannot be called.",
+        related=declared_label(function, name_span, is_value_needed=False),
+        suggestion=_how_to_multiply(target, name_span),
     )
+
+
+def _how_to_multiply(target: tree.Expr, name: Span) -> str:
+    if isinstance(target, tree.Call) and len(target.args) == 1:
+        return f"A product is written `{name.text} * {target.args[0].value.span.text}`."
+    if isinstance(target, tree.Call):
+        return "Only gates, networks, layers and functions are called."
+    return "Behind `->` stands a gate, a network, a layer or a function."
 
 
 def call_definition(
@@ -71,15 +92,26 @@ def call_definition(
         return ctx.error(
             "E0603",
             span,
-            f"The initialiser `{definition.name}` draws where a parameter starts.",
+            f"The initialiser `{definition.name}` can only say where a parameter or state starts.",
             suggestion=f"Write `param W: [3, 4] ~ {definition.name}(…)`.",
+        )
+    if definition.kind == "network" and ctx.init_target is not None:
+        return ctx.error(
+            "E0601",
+            span,
+            f"`{definition.name}` is a network, and a parameter cannot be drawn from one.",
+            suggestion=INITIALISERS,
         )
     if definition.kind == "network" and ctx.frame.kind == "gate":
         return ctx.error(
             "E0506",
             span,
-            f"A gate cannot call the network `{definition.name}`: it might own parameters.",
-            suggestion="Make the caller a network.",
+            f"A gate cannot call the network `{definition.name}`: a gate is a pure function of its wires,"
+            " a network may own parameters.",
+            suggestion=f"Make `{ctx.frame.definition.name}` a network:"
+            f" `network {ctx.frame.definition.name}(…) -> …`."
+            if ctx.frame.definition
+            else None,
         )
     problem = _recursion(ctx, definition, span)
     if problem is not None:
@@ -101,7 +133,12 @@ def _recursion(ctx: Context, definition: Definition, span: Span) -> Any:
             suggestion="Repeat with a loop instead: `for k in 1..L { … }`.",
         )
     if len(active) > MAX_CALL_DEPTH:
-        return ctx.error("E0502", span, f"Calls are nested deeper than {MAX_CALL_DEPTH} levels.")
+        return ctx.error(
+            "E0606",
+            span,
+            f"Calls are nested deeper than {MAX_CALL_DEPTH} levels.",
+            suggestion="Repeat with a loop: `for k in 1..L { … }`.",
+        )
     return None
 
 
@@ -151,9 +188,13 @@ def _call_body(
         if _bind_parameters(ctx, frame, definition, args, span):
             ctx.frames.append(frame)
             ctx.run_body(ctx, definition.syntax.body)
-            result = _results(ctx, definition, scope, span, start)
+            result = BAD if frame.is_abandoned else _results(ctx, definition, scope, span, start)
             ctx.frames.pop()
     builder.prefix, builder.span = before
+    if result is BAD:
+        ctx.is_incomplete |= definition.kind == "network"
+        if instance is not None:
+            instance.has_failed = True
     return result
 
 
@@ -187,6 +228,7 @@ def _bind_parameters(ctx: Context, frame: Frame, definition: Definition, args: A
     given = arguments.match(ctx, definition, syntax.parameters, args, span)
     if given is None:
         return False
+    frame.given = given
     fits = True
     # Compile-time parameters first: sizes in the signature may use them.
     for parameter in syntax.parameters:
@@ -204,15 +246,17 @@ def _results(ctx: Context, definition: Definition, scope: Scope, span: Span, sta
     syntax = definition.syntax
     assert isinstance(syntax, (tree.Gate, tree.Network))
     values = [_result(ctx, definition, ident) for ident in syntax.results]
+    if any(isinstance(v, Node) and v.type.is_poison for v in values):
+        return BAD
     if isinstance(syntax, tree.Gate) and syntax.backward is not None and BAD not in values:
         from graphlang.elaborate.gates import gate_rule
 
         values = gate_rule(ctx, definition, syntax.backward, values, scope, span)
-    if BAD in values:
+    if BAD in values or ctx.frame.is_abandoned:
         return BAD
     scope.outputs = list(values)
     if len(values) > 1:
-        return Several(tuple(values))
+        return Several(tuple(values), definition.name, tuple(r.text for r in syntax.results))
     made = values[0] in ctx.builder.nodes[start:]
     if made and not values[0].is_leaf:
         ctx.builder.rename(values[0], scope.path, is_named=values[0].is_named)
@@ -222,12 +266,19 @@ def _results(ctx: Context, definition: Definition, scope: Scope, span: Span, sta
 def _result(ctx: Context, definition: Definition, ident: tree.Ident) -> Any:
     found: Binding | None = ctx.env.names.get(ident.text)
     if found is None:
-        if not any(isinstance(s, tree.ErrorStatement) for s in definition.syntax.body):  # type: ignore[union-attr]
+        if not ctx.is_halted and not any(
+            isinstance(s, tree.ErrorStatement) for s in tree.walk(definition.syntax)
+        ):
+            inner = bound_inside(ctx, ident.text)
             ctx.problems.error(
                 "E0503",
                 ident.span,
                 f"The {definition.kind} `{definition.name}` never binds its result `{ident.text}`.",
-                suggestion=f"Add `{ident.text} = …` to its body.",
+                label="never bound",
+                related=[Label(inner.span, "bound only inside this block")] if inner else [],
+                suggestion=f"Bind `{ident.text}` above the block as well; the block may then bind it anew."
+                if inner
+                else f"Add `{ident.text} = …` to its body.",
             )
         return BAD
     if found.value is BAD:

@@ -9,9 +9,19 @@ import numpy as np
 from graphlang.diagnostics import Label
 from graphlang.elaborate import constants
 from graphlang.elaborate.context import Context
-from graphlang.elaborate.expressions import evaluate
+from graphlang.elaborate.expressions import evaluate, ragged_rows
 from graphlang.elaborate.scopes import Binding
-from graphlang.elaborate.values import BAD, describe, is_constant
+from graphlang.elaborate.unknown import suggestion, unknown_name
+from graphlang.elaborate.values import (
+    BAD,
+    CALLABLES,
+    INITIALISERS,
+    Definition,
+    declared_label,
+    describe,
+    is_constant,
+    is_what,
+)
 from graphlang.graph.node import INPUT, PARAM, STATE, Node
 from graphlang.graph.op import RuleError
 from graphlang.ops import registry
@@ -40,6 +50,7 @@ def _declared_type(ctx: Context, expr: tree.TypeExpr, *, may_be_free: bool) -> T
             "E0507",
             expr.span,
             f"`{expr.kind}` is not the type of a wire.",
+            notes=["Texts and functions are no wires: write `const name = …`, or a parameter of a network."],
             suggestion="Wires are `[sizes]`, `int[sizes]` or `bool[sizes]`; `[]` is a scalar.",
         )
         return None
@@ -57,13 +68,18 @@ def _declared_size(ctx: Context, expr: tree.Expr, *, may_be_free: bool) -> Any:
         return ctx.error(
             "E0408",
             expr.span,
-            "`...` stands for any leading sizes in a signature; a leaf's axes are all written out.",
+            "`...` stands for any leading sizes in the signature of a gate or network;"
+            " here every axis is written out.",
+            suggestion="A size that the data decide has a name: `[N, 3]`.",
         )
     if may_be_free:
         for name in tree.walk(expr):
             if isinstance(name, tree.Name) and not _is_bound(ctx, name.id):
                 ctx.env.names[name.id] = Binding(Dim.of(name.id), name.span)
                 ctx.sizes.declared[name.id] = name.span
+    elif isinstance(expr, tree.Name) and not _is_bound(ctx, expr.id):
+        hint = suggestion(ctx, expr.id) or f"Write the number, or declare it above: `const {expr.id} = …`."
+        return unknown_name(ctx, expr.id, expr.span, hint=hint)
     value = evaluate(ctx, expr)
     if value is BAD:
         return BAD
@@ -71,8 +87,11 @@ def _declared_size(ctx: Context, expr: tree.Expr, *, may_be_free: bool) -> Any:
         return ctx.error(
             "E0601",
             expr.span,
-            f"A size must be known at compile time, but `{expr.span.text}` is a wire.",
-            suggestion=f"Declare it as a constant: `const {expr.span.text} = …`.",
+            f"A size must be known at compile time, but `{expr.span.text}` is {describe(value)}.",
+            related=declared_label(value, expr.span),
+            suggestion=f"Declare it as a constant: `const {expr.span.text} = …`."
+            if expr.span.text.isidentifier()
+            else None,
         )
     if isinstance(value, Dim):
         if may_be_free:
@@ -80,11 +99,21 @@ def _declared_size(ctx: Context, expr: tree.Expr, *, may_be_free: bool) -> Any:
         return ctx.error(
             "E0407",
             expr.span,
-            f"The size {value} is known only when data are fed, but a parameter needs it before.",
-            suggestion="Write the number, or declare it: `const D = …`.",
+            f"The size {value} is known only when data are fed, but a parameter or state needs it before.",
+            related=[
+                Label(ctx.sizes.declared[n], f"`{n}` is a free size, first used here")
+                for n in sorted(value.names)
+                if n in ctx.sizes.declared
+            ],
+            suggestion="Write the number, or declare it above: `const "
+            f"{expr.span.text if expr.span.text.isidentifier() else 'D'} = …`.",
         )
     if isinstance(value, bool) or not isinstance(value, int):
-        return ctx.error("E0601", expr.span, f"A size must be an integer, but this is {describe(value)}.")
+        return ctx.error(
+            "E0601",
+            expr.span,
+            f"A size must be an integer, but `{expr.span.text}` is {is_what(expr.span.text, value)}.",
+        )
     if value < 0:
         return ctx.error("E0408", expr.span, f"A size cannot be negative, but this is {value}.")
     return value
@@ -119,7 +148,7 @@ def _input_node(ctx: Context, statement: tree.Input) -> Node | None:
         value = evaluate(ctx, statement.default)
         if name in ctx.overrides:
             value = ctx.overrides[name]
-        default = literal_array(ctx, value, statement.default.span, kind.dtype if kind else None)
+        default = literal_array(ctx, name, value, statement.default.span, kind)
         if default is None:
             return None
         if kind is None:
@@ -127,9 +156,11 @@ def _input_node(ctx: Context, statement: tree.Input) -> Node | None:
         elif not bind_default(ctx, kind, default, name, statement.default.span):
             return None
         else:
-            default = _spread(ctx, kind, default)
+            default = _spread(ctx, kind, default, statement)
+            if default is None:
+                return None
     elif name in ctx.overrides:
-        default = literal_array(ctx, ctx.overrides[name], statement.name.span, kind.dtype if kind else None)
+        default = literal_array(ctx, name, ctx.overrides[name], statement.name.span, kind)
     if kind is None:
         kind = TensorType(DType.FLOAT, ())
     return Node(
@@ -145,31 +176,59 @@ def _input_node(ctx: Context, statement: tree.Input) -> Node | None:
     )
 
 
-def literal_array(ctx: Context, value: Any, span: Span, dtype: DType | None) -> np.ndarray | None:
-    """A compile-time value as an array: floats unless `dtype` says otherwise."""
+def literal_array(
+    ctx: Context, name: str, value: Any, span: Span, kind: TensorType | None
+) -> np.ndarray | None:
+    """A compile-time value as an array: floats unless `kind` says otherwise."""
     if value is BAD:
         return None
     if isinstance(value, Node) or not is_constant(value) or _has_text_or_size(value):
-        ctx.error(
-            "E0601",
-            span,
-            f"A leaf starts from numbers known at compile time, but this is {describe(value)}.",
-        )
+        not_a_start(ctx, name, value, span)
         return None
-    array = constants.as_array(value) if isinstance(value, tuple) else np.array(value)
-    if array is None:
-        ctx.error("E0405", span, "The rows of this tensor literal have different lengths.")
-        return None
-    wanted = dtype or (DType.BOOL if array.dtype == bool else DType.FLOAT)
+    if isinstance(value, tuple):
+        array = constants.as_array(value)
+        if array is None:
+            ragged_rows(ctx, value, span)
+            return None
+    else:
+        array = np.array(value)
+    wanted = kind.dtype if kind else DType.BOOL if array.dtype == bool else DType.FLOAT
+    trouble = None
     if wanted is DType.INT and array.dtype.kind not in "ib" and not np.all(array == np.floor(array)):
-        ctx.error("E0403", span, "This is declared `int`, but its start has a fraction.")
-        return None
-    if (wanted is DType.BOOL) != (array.dtype == bool):
-        ctx.error("E0403", span, f"This is declared `{wanted}`, but its start is not.")
+        fraction = array.flat[int(np.argmax(array != np.floor(array)))]
+        trouble = (
+            f"starts from {fraction:g}, which has a fraction",
+            f"Write whole numbers, or declare `{name}` float.",
+        )
+    elif wanted is DType.BOOL and array.dtype != bool:
+        trouble = ("starts from numbers", "Write `true` or `false`.")
+    elif wanted is not DType.BOOL and array.dtype == bool:
+        trouble = ("starts from true or false", f"Declare it `bool`, or write numbers such as `{name} = 1`.")
+    if trouble is not None:
+        ctx.error("E0403", span, f"`{name}` is declared `{wanted}`, but {trouble[0]}.", suggestion=trouble[1])
         return None
     result: np.ndarray = array.astype(_NUMPY[wanted])
     result.setflags(write=False)
     return result
+
+
+def not_a_start(ctx: Context, name: str, value: Any, span: Span) -> None:
+    """Report something that an input, a parameter or a state cannot start from."""
+    hint = None
+    text = " ".join(span.text.split())
+    if isinstance(value, Definition) and value.kind == "init":
+        hint = f"Write `~ {value.name}({', '.join(p.name.text for p in value.syntax.parameters)})`."
+    elif isinstance(value, Node):
+        hint = f"A value computed from wires is bound without a keyword: `{name} = {text}`."
+    elif isinstance(value, CALLABLES):
+        hint = INITIALISERS
+    ctx.error(
+        "E0601",
+        span,
+        f"`{name}` starts from numbers known at compile time, but `{text}` is {is_what(text, value)}.",
+        related=declared_label(value, span),
+        suggestion=hint,
+    )
 
 
 def _has_text_or_size(value: Any) -> bool:
@@ -191,7 +250,8 @@ def bind_default(ctx: Context, kind: TensorType, default: np.ndarray, name: str,
             "E0402",
             span,
             f"`{name}` is declared {kind}, but its start has shape {shape_text(default.shape)}.",
-            suggestion="A single number can start it only where every size is known."
+            label=f"this has shape {shape_text(default.shape)}",
+            suggestion="A single number fills an input only if every size is known: write a list instead."
             if default.shape == ()
             else None,
         )
@@ -212,19 +272,30 @@ def bind_default(ctx: Context, kind: TensorType, default: np.ndarray, name: str,
             ctx.error(
                 "E0402",
                 span,
-                f"`{name}` is declared {kind}, but its start has shape {shape_text(default.shape)}:"
-                f" {found} where {declared} is {value}.",
+                f"`{name}` is declared {kind}, but its start has shape {shape_text(default.shape)}"
+                + (f": {found} where {declared} is {value}." if related else "."),
+                label=f"this has shape {shape_text(default.shape)}",
                 related=related,
             )
             return False
     return True
 
 
-def _spread(ctx: Context, kind: TensorType, default: np.ndarray) -> np.ndarray:
+def _spread(ctx: Context, kind: TensorType, default: np.ndarray, statement: tree.Input) -> np.ndarray | None:
     shape = tuple(substitute(s, ctx.sizes.defaults) for s in kind.shape)
-    result: np.ndarray = np.array(np.broadcast_to(default, shape))  # type: ignore[arg-type]
-    result.setflags(write=False)
-    return result
+    if shape == default.shape:
+        return default
+    try:
+        # A view, so that a mistyped size does not fill the memory.
+        return np.broadcast_to(default, shape)  # type: ignore[arg-type]
+    except ValueError:
+        assert statement.type is not None
+        ctx.error(
+            "E0408",
+            statement.type.span,
+            f"`{statement.name.text}` would have {kind.size} entries: that is more than can be addressed.",
+        )
+        return None
 
 
 # --- parameters and states -----------------------------------------------------------------------
@@ -241,14 +312,18 @@ def declare_state(ctx: Context, statement: tree.State) -> None:
 
 
 def _declare_kept(ctx: Context, statement: tree.Param | tree.State, op: str) -> None:
+    from graphlang.elaborate.statements import path_of
+
     frame = ctx.frame
     name = statement.name.text
-    path = f"{frame.param_prefix}.{name}" if frame.param_prefix else name
-    for loop in frame.loops:
-        path = f"{path}[{loop.iteration}]"
+    path = path_of(ctx, name)
+    if frame.node_prefix:
+        path = frame.param_prefix + path[len(frame.node_prefix) :]
     node = _kept(ctx, statement, op, path)
     _declare(ctx, statement, BAD if node is None else node)
-    if node is not None and frame.instance is not None:
+    if node is None:
+        ctx.is_incomplete = True
+    elif frame.instance is not None:
         frame.instance.leaves[path[len(frame.instance.path) + 1 :]] = node
 
 
@@ -266,8 +341,9 @@ def _kept(ctx: Context, statement: tree.Param | tree.State, op: str, path: str) 
     if op == PARAM and not kind.is_float:
         ctx.error(
             "E0403",
-            statement.span,
-            f"A parameter is learned by its gradient, so it must hold floats, not {kind.dtype}.",
+            statement.type.span if statement.type else statement.span,
+            f"The parameter `{statement.name.text}` must hold floats, since it is learned by its gradient;"
+            f" {kind.dtype} entries have none.",
             suggestion=f"Use `state {statement.name.text}` for numbers that are kept but not learned.",
         )
         return None
@@ -289,7 +365,7 @@ def _shared(ctx: Context, statement: tree.Param | tree.State, shared: Node, kind
         statement.span,
         f"The layer `{ctx.frame.instance.path}` is shared, but `{statement.name.text}` would be"
         f" {kind} here and was {shared.type} in an earlier call.",
-        related=[Label(ctx.frame.instance.span, "the layer is named here")],
+        related=[Label(ctx.frame.instance.span, f"`{ctx.frame.instance.path}` is named here")],
         suggestion="Name a second layer for wires of another size.",
     )
     return None
@@ -305,7 +381,8 @@ def _start(
             "E0409",
             statement.span,
             f"`{statement.name.text}` does not say where it starts.",
-            suggestion=f"Write `~ normal(0, 0.01)` to draw it, or `= 0`: `{statement.span.text} = 0`.",
+            suggestion=f"Write `{statement.span.text} ~ normal(0, 0.01)` to draw it,"
+            f" or `{statement.span.text} = 0`.",
         )
         return None
     if kind is None and statement.init is not None:
@@ -313,17 +390,38 @@ def _start(
             "E0409",
             statement.span,
             f"`{statement.name.text}` is drawn from an initialiser, which needs to know its shape.",
-            suggestion=f"Write `param {statement.name.text}: [3, 4] ~ {expr.span.text}`.",
+            suggestion="Write its sizes:"
+            f" `{op_word(statement)} {statement.name.text}: [3, 4] ~ {expr.span.text}`.",
         )
         return None
     shape = kind.shape if kind else ()
     builder = ctx.builder
     ctx.builder, ctx.init_target = ctx.initial, (path, shape)
     ctx.initial.prefix = path
+    count = len(ctx.initial.nodes)
     value = evaluate(ctx, expr)
+    if isinstance(value, Node) and (foreign := _foreign(value, set(ctx.initial.nodes[count:]))):
+        not_a_start(ctx, statement.name.text, foreign if foreign is value else value, expr.span)
+        value = BAD
     node = _start_node(ctx, value, expr.span, kind, statement)
     ctx.builder, ctx.init_target = builder, None
     return node
+
+
+def op_word(statement: tree.Param | tree.State) -> str:
+    """The keyword that declares it."""
+    return "param" if isinstance(statement, tree.Param) else "state"
+
+
+def _foreign(value: Node, made: set[Node]) -> Node | None:
+    """A wire of the model itself among what a start is computed from: a start must not depend on any."""
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if node not in made and not (node.is_const and node.span is None):
+            return node
+        stack.extend(node.inputs)
+    return None
 
 
 def _start_node(
@@ -332,7 +430,7 @@ def _start_node(
     if value is BAD:
         return None
     if not isinstance(value, Node):
-        array = literal_array(ctx, value, span, kind.dtype if kind else None)
+        array = literal_array(ctx, statement.name.text, value, span, kind)
         if array is None:
             return None
         ctx.builder.span = span
@@ -350,5 +448,6 @@ def _start_node(
             "E0402",
             span,
             f"`{statement.name.text}` is declared {kind}, but its start has shape {shape_text(value.shape)}.",
+            label=f"this has shape {shape_text(value.shape)}",
         )
         return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
-from graphlang.elaborate.values import Definition
+from graphlang.elaborate.values import BAD, Definition
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
@@ -44,6 +44,8 @@ class Module:
         self.imported: dict[str, Any] = {}
         # Where the main graph binds each name: to tell "too early" from "unknown".
         self.later_names: dict[str, Span] = {}
+        # Whether a file that it imports could not be read: then an unknown name may come from there.
+        self.is_incomplete = False
 
     def find(self, name: str) -> Any:
         """What `name` stands for in this file's definitions, or None."""
@@ -113,6 +115,11 @@ def collect(module: Module, problems: Problems) -> None:
         if kind is not None:
             assert isinstance(statement, (tree.Gate, tree.Network, tree.Init, tree.Optimizer))
             name = statement.name
+            if not statement.span.text.rstrip().endswith("}") and kind != "init":
+                # Its brace is never closed, so it has swallowed what follows it.
+                module.own.setdefault(name.text, BAD)
+                module.spans.setdefault(name.text, name.span)
+                continue
             if name.text in module.own:
                 problems.error(
                     "E0304",
@@ -126,6 +133,17 @@ def collect(module: Module, problems: Problems) -> None:
             module.spans[name.text] = name.span
         else:
             _note_bound_names(module, statement)
+    for misplaced in _misplaced(module.file.body):
+        module.own.setdefault(misplaced, BAD)
+
+
+def _misplaced(body: tuple[tree.Statement, ...]) -> Iterator[str]:
+    """Names of definitions that stand in a `for` or `if`, as the parser has reported."""
+    for statement in body:
+        if isinstance(statement, (tree.For, tree.If)):
+            for node in tree.walk(statement):
+                if isinstance(node, (tree.Gate, tree.Network, tree.Init, tree.Optimizer)):
+                    yield node.name.text
 
 
 def _note_bound_names(module: Module, statement: tree.Statement) -> None:
@@ -141,48 +159,87 @@ def _note_bound_names(module: Module, statement: tree.Statement) -> None:
             _note_bound_names(module, inner)
 
 
+Route = tuple[tuple[str, Span | None], ...]
+
+
 def load_imports(
     ctx: Context,
     module: Module,
-    chain: tuple[str, ...],
+    route: Route,
     evaluate_consts: Callable[[Context, Module], None],
 ) -> None:
-    """Bring the definitions of imported files into a module's scope."""
+    """Bring the definitions of imported files into a module's scope.
+
+    `route` has the files that are being read, the first being the user's, each with the import in it that
+    leads to the next.
+    """
     assert module.file is not None
     for statement in module.file.body:
         if isinstance(statement, tree.Import):
-            _load_import(ctx, module, statement, chain, evaluate_consts)
+            _load_import(ctx, module, statement, route, evaluate_consts)
 
 
 def _load_import(
     ctx: Context,
     module: Module,
     statement: tree.Import,
-    chain: tuple[str, ...],
+    route: Route,
     evaluate_consts: Callable[[Context, Module], None],
 ) -> None:
-    base = os.path.dirname(statement.span.source.path or "") or "."
-    path = os.path.realpath(os.path.join(base, statement.path.value))
+    base = os.path.dirname(statement.span.source.path or "")
+    shown = os.path.normpath(os.path.join(base, statement.path.value)) if statement.path.value else ""
+    path = os.path.realpath(shown)
     where = statement.path.span
-    if path in chain:
-        names = " → ".join(os.path.basename(p) for p in (*chain[chain.index(path) :], path))
-        ctx.problems.error(
-            "E0801",
-            where,
-            f"These files import one another: {names}.",
-            suggestion="Move what both need into a third file and import that.",
-        )
+    files = [p for p, _ in route]
+    if path in files:
+        _report_circle(ctx, (*route[:-1], (route[-1][0], where)), files.index(path))
+        _missing(module, statement)
         return
-    outcome = _read(os.path.join(base, statement.path.value), where)
+    outcome = _read(shown, where)
     for problem in outcome.problems:
         ctx.problems.add(problem)
-    if outcome.value is None or not outcome.ok:
+    if outcome.value is None:
+        _missing(module, statement)
         return
     imported = Module(outcome.value)
     collect(imported, ctx.problems)
-    load_imports(ctx, imported, (*chain, path), evaluate_consts)
+    for name in _unread(outcome.value):
+        imported.own.setdefault(name, BAD)
+    onward = (*route[:-1], (route[-1][0], where), (path, None)) if route else ((path, None),)
+    load_imports(ctx, imported, onward, evaluate_consts)
     evaluate_consts(ctx, imported)
     _bring(ctx, module, imported, statement)
+    module.is_incomplete |= imported.is_incomplete
+
+
+def _unread(file: tree.File) -> Iterator[str]:
+    """Names that the unreadable statements of a file would have bound."""
+    for statement in file.body:
+        if isinstance(statement, tree.ErrorStatement):
+            yield from statement.names
+
+
+def _missing(module: Module, statement: tree.Import) -> None:
+    """What an import that failed would have brought is known, as errors already reported."""
+    if statement.names is None:
+        module.is_incomplete = True
+    for name in statement.names or ():
+        module.imported[name.text] = BAD
+
+
+def _report_circle(ctx: Context, route: Route, start: int) -> None:
+    """Files that import one another, reported at the user's own import."""
+    names = [os.path.basename(p) for p, _ in (*route[start:], route[start])]
+    first, *others = [span for _, span in route if span is not None]
+    ctx.problems.error(
+        "E0801",
+        first,
+        f"These files import one another: {' → '.join(names)}."
+        if len(names) > 2
+        else f"The file {names[0]} imports itself.",
+        related=[Label(span, "which imports this") for span in others],
+        suggestion="Move what both need into a third file and import that.",
+    )
 
 
 def _read(path: str, where: Span) -> Outcome[tree.File | None]:
@@ -194,6 +251,7 @@ def _read(path: str, where: Span) -> Outcome[tree.File | None]:
                 problem.code,
                 problem.span or where,
                 problem.message,
+                label="imported here" if not problem.span else "",
                 related=[Label(where, "imported here")] if problem.span else (),
                 suggestion=problem.suggestion,
             )
@@ -211,24 +269,37 @@ def _bring(ctx: Context, module: Module, imported: Module, statement: tree.Impor
         if wanted.text in imported.own:
             _enter(ctx, module, wanted.text, imported.own[wanted.text], wanted.span)
             continue
+        module.imported[wanted.text] = BAD
+        if imported.is_incomplete:
+            continue
         meant = nearest(wanted.text, imported.own)
+        in_graph = wanted.text in imported.later_names
         ctx.problems.error(
             "E0802",
             wanted.span,
             f'"{statement.path.value}" defines no `{wanted.text}`.',
-            notes=[f"It defines: {', '.join(imported.own)}."] if imported.own else ["It defines nothing."],
+            notes=[
+                f"It defines: {', '.join(imported.own)}." if imported.own else "It defines nothing.",
+                *(
+                    ["Its main graph is not imported, only its definitions and constants."]
+                    if in_graph
+                    else []
+                ),
+            ],
             suggestion=f"Did you mean `{meant}`?" if meant else None,
         )
 
 
 def _enter(ctx: Context, module: Module, name: str, value: Any, span: Span) -> None:
     if name in module.own:
+        if value is BAD:
+            return
         ctx.problems.error(
             "E0304",
             span,
             f"`{name}` is both imported and defined in this file.",
-            related=[Label(module.spans[name], "defined here")],
-            suggestion="Import only what you need: `from … import …`.",
+            related=[Label(module.spans[name], "defined here")] if name in module.spans else [],
+            suggestion="Rename the definition, or import only what you need: `from … import …`.",
         )
         return
     module.imported[name] = value

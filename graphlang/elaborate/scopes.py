@@ -18,6 +18,8 @@ class Binding:
 
     value: Any
     span: Span | None
+    # Whether it only stands in for what an unreadable or skipped statement would have bound.
+    is_tentative: bool = False
 
 
 class Env:

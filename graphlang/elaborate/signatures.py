@@ -8,7 +8,7 @@ from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.expressions import as_node, evaluate
 from graphlang.elaborate.scopes import Binding
-from graphlang.elaborate.values import BAD, CALLABLES, Definition, describe
+from graphlang.elaborate.values import BAD, CALLABLES, Definition, declared_label, describe, has_type
 from graphlang.graph.node import Node
 from graphlang.source import Span
 from graphlang.syntax import tree
@@ -33,6 +33,9 @@ def bind_wire(
             where,
             f"`{parameter.name.text}` of `{definition.name}` is a wire, but this is {describe(value)}.",
             related=[Label(parameter.span, "declared here")],
+            suggestion=f"To pass a function, declare it so: `{parameter.name.text}: op`."
+            if parameter.type is None and not isinstance(value, str) and not parameter.span.source.is_std
+            else None,
         )
         return False
     node = as_node(ctx, value, where)
@@ -60,20 +63,30 @@ def _convert(
         return node
     if wanted is DType.FLOAT:
         return ctx.builder.cast(node, wanted)
+    text = _text(where)
     ctx.error(
         "E0403",
         where,
-        f"`{parameter.name.text}` of `{definition.name}` holds {wanted} entries,"
-        f" but this wire is {node.type}.",
-        related=[Label(parameter.span, "declared here")],
+        f"`{parameter.name.text}` of `{definition.name}` holds {_ENTRIES[wanted]},"
+        f" but `{text}` holds {_ENTRIES[node.type.dtype]} (its type is {node.type}).",
+        related=[*declared_label(node, where, is_value_needed=False), Label(parameter.span, "declared here")],
         suggestion=_dtype_hint(node, wanted),
     )
     return ctx.builder.poison()
 
 
+_ENTRIES = {DType.FLOAT: "floats", DType.INT: "integers", DType.BOOL: "true or false"}
+
+
+def _text(span: Span) -> str:
+    text = " ".join(span.text.split())
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
 def _dtype_hint(node: Node, wanted: DType) -> str | None:
     if node.op == "input":
-        return f"Declare the input as `input {node.path}: {wanted}{shape_text(node.shape)}`."
+        shape = shape_text(node.shape) if node.shape else ""
+        return f"Declare the input as `input {node.path}: {wanted}{shape}`."
     return "Compare it with something to get true or false." if wanted is DType.BOOL else None
 
 
@@ -97,19 +110,30 @@ def _unify(
             shape = shape[:dots] + shape[dots + middle :]
             del pattern[dots]
     if not fits:
+        count = len(node.shape)
         ctx.error(
             "E0402",
             where,
             f"`{definition.name}` takes `{parameter.name.text}: {declared.span.text}`,"
-            f" but this wire has shape {shape_text(node.shape)}.",
+            f" but `{_text(where)}` has shape {shape_text(node.shape)}.",
+            label=f"this has {count} {'axis' if count == 1 else 'axes'}",
             related=_origin(node, where, parameter),
-            notes=[f"{_axes(pattern, dots)} expected, {len(node.shape)} found."],
+            notes=[f"{_axes(pattern, dots)} expected, {count} found."],
+            suggestion=_rank_hint(_text(where), len(pattern) - count, dots),
         )
         return False
     return all(
         _unify_size(ctx, frame, definition, parameter, expr, size, node, where)
         for expr, size in zip(pattern, shape, strict=True)
     )
+
+
+def _rank_hint(text: str, missing: int, dots: int | None) -> str | None:
+    if dots is None and missing == 1:
+        return f"`expand({text}, axis = 0)` gives it a first axis of size 1."
+    if dots is None and missing < 0:
+        return f"`flatten({text})` joins all axes but the first." if missing < 0 else None
+    return None
 
 
 def _axes(pattern: list[tree.Expr], dots: int | None) -> str:
@@ -191,23 +215,38 @@ def _size_error(
 ) -> None:
     text = expr.span.text
     related = _origin(node, where, parameter)
-    earlier = frame.env.names.get(text)
-    message = (
-        f"`{parameter.name.text}` of `{definition.name}` must have shape {parameter.type.span.text},"  # type: ignore[union-attr]
-        f" but this wire has shape {shape_text(node.shape)}"
-    )
-    if earlier is not None and earlier.span is not None and not isinstance(expr, tree.Number):
-        message = (
-            f"The size `{text}` of `{definition.name}` is bound two ways: to {wanted} and to {size}"
-            f" (`{parameter.name.text}` has shape {shape_text(node.shape)})"
+    of = f"`{parameter.name.text}` of `{definition.name}`"
+    shape = f"`{_text(where)}` has shape {shape_text(node.shape)}"
+    assert parameter.type is not None
+    names = list(dict.fromkeys(n.id for n in tree.walk(expr) if isinstance(n, tree.Name)))
+    known = [(n, b) for n in names if (b := frame.env.names.get(n)) is not None and b.span is not None]
+    related[:0] = [Label(b.span, f"this makes `{n}` {b.value}") for n, b in known if b.span is not None]
+    if isinstance(expr, tree.Name) and known:
+        ctx.error(
+            "E0402",
+            where,
+            f"The size `{text}` of `{definition.name}` is bound two ways: to {wanted}, and here to {size},"
+            f" since {shape}.",
+            label=f"this makes `{text}` {size}",
+            related=related,
+            notes=[f"{of} must have shape {parameter.type.span.text}."],
         )
-        related.insert(0, Label(earlier.span, f"this makes `{text}` {wanted}"))
-    ctx.error("E0402", where, message + ".", related=related, notes=[f"`{text}` is {wanted}, found {size}."])
+        return
+    where_known = f" with {', '.join(f'{n} = {b.value}' for n, b in known)}" if known else ""
+    ctx.error(
+        "E0402",
+        where,
+        f"{of} must have shape {parameter.type.span.text}{where_known}, but {shape}.",
+        label=f"{size} where {wanted} is needed",
+        related=related,
+        notes=[f"`{text}` is {wanted}, found {size}."] if names else [],
+    )
 
 
 def _origin(node: Node, where: Span, parameter: tree.Parameter) -> list[Label]:
     labels = []
-    if node.span is not None and node.span != where:
-        labels.append(Label(node.span, f"this has shape {shape_text(node.shape)}"))
-    labels.append(Label(parameter.span, "declared here"))
+    if node.span is not None and node.span != where and not node.span.source.is_std:
+        what = "declared" if node.is_leaf else "computed"
+        labels.append(Label(node.span, f"`{node.path}` is {what} here and {has_type(node)}"))
+    labels.append(Label(parameter.span, "the parameter is declared here"))
     return labels

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphlang.diagnostics import Label
 from graphlang.diagnostics.suggest import nearest
+from graphlang.elaborate.arguments import knows_names
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import BINARY_OPS, UNARY_OPS, evaluate
-from graphlang.elaborate.values import BAD, Operation, describe, is_constant
+from graphlang.elaborate.values import (
+    BAD,
+    Definition,
+    Operation,
+    declared_label,
+    describe,
+    has_type,
+    is_constant,
+    is_number,
+)
 from graphlang.graph.model import Column, DataSpec, TrainingSpec
 from graphlang.graph.node import Node
+from graphlang.source import Span
 from graphlang.syntax import tree
 
 FILE_KINDS = ("csv", "npz", "npy", "parquet")
@@ -27,6 +39,22 @@ SETTINGS = (
     "seed",
     "shuffle",
 )
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+SCHEDULES = ("constant", "step", "exponential", "cosine")
+# What other libraries call the settings.
+_HABITS = {
+    "loss": "minimize",
+    "objective": "minimize",
+    "steps": "epochs",
+    "batch_size": "batch",
+    "validation_split": "holdout",
+    "validation": "holdout",
+    "early_stopping": "patience",
+    "lr": "optimizer",
+    "learning_rate": "optimizer",
+    "optim": "optimizer",
+    "random_state": "seed",
+}
 
 
 # --- data ----------------------------------------------------------------------------------------
@@ -49,9 +77,10 @@ def _source(ctx: Context, statement: tree.Data) -> DataSpec | None:
         meant = nearest(kind, known) if kind else None
         ctx.error(
             "E0803",
-            call.span,
-            f"A data source is one of {', '.join(known)}.",
-            suggestion=f"Did you mean `{meant}`?" if meant else 'Write `data d = csv("d.csv") { … }`.',
+            call.function.span if isinstance(call, tree.Call) else call.span,
+            f"There is no data source called `{kind}`." if kind else "A data source is written as a call.",
+            notes=[f"The sources are: {', '.join(known)}."],
+            suggestion=f"Did you mean `{meant}`?" if meant else 'For example `data d = csv("d.csv") { … }`.',
         )
         return None
     assert isinstance(call, tree.Call)
@@ -100,7 +129,12 @@ def _formula(ctx: Context, expr: tree.Expr) -> Any:
     return ctx.error(
         "E0803",
         expr.span,
-        "A column is computed from `column(…)`, `columns(…)`, numbers and operations.",
+        "A column is computed from `column(…)`, `columns(…)`, numbers and operations, but"
+        f" `{expr.span.text}` is"
+        f" {describe(value)}.",
+        suggestion=f'To read the column of that name, write `column("{expr.span.text}")`.'
+        if isinstance(expr, tree.Name)
+        else None,
     )
 
 
@@ -119,7 +153,11 @@ def _column_operation(ctx: Context, expr: tree.Call, function: Operation) -> Any
         name = argument.name.text if argument.name else names[position] if position < len(names) else ""
         value = evaluate(ctx, argument.value)
         if value is BAD or name not in names or not is_constant(value):
-            return BAD if value is BAD else ctx.error("E0505", argument.span, f"`{op.name}` has no `{name}`.")
+            return (
+                BAD
+                if value is BAD
+                else ctx.error("E0505", argument.span, f"`{op.name}` has no parameter `{name}`.")
+            )
         attrs[name] = value
     return BAD if any(v is BAD for v in values) else ("op", op.name, tuple(values), attrs)
 
@@ -128,7 +166,11 @@ def _column_call(ctx: Context, expr: tree.Call, which: str) -> Any:
     if len(expr.args) == 0 and which == "columns":
         return ("columns", None, None, expr.span)
     if len(expr.args) != 1:
-        return ctx.error("E0803", expr.span, f'`{which}` takes one name, or a range `"a".."b"`.')
+        wanted = (
+            'one name, as in `column("a")`' if which == "column" else 'a range, as in `columns("a".."b")`'
+        )
+        hint = 'For several columns write `columns(["a", "b"])`.' if len(expr.args) > 1 else None
+        return ctx.error("E0803", expr.span, f"`{which}` takes {wanted}.", suggestion=hint)
     value = expr.args[0].value
     if isinstance(value, tree.Range) and which == "columns":
         first, last = evaluate(ctx, value.start), evaluate(ctx, value.stop)
@@ -164,26 +206,44 @@ def declare_train(ctx: Context, statement: tree.Train) -> None:
         _unknown_data(ctx, statement.data)
     settings: dict[str, Any] = {}
     minimize: Node | None = None
+    places: dict[str, Span] = {}
     for bind in statement.settings:
         name = bind.targets[0]
         if name.text not in SETTINGS:
-            meant = nearest(name.text, SETTINGS)
+            meant = _HABITS.get(name.text) or nearest(name.text, SETTINGS)
             ctx.error(
                 "E0608",
                 name.span,
                 f"`{name.text}` is not a setting of training.",
                 notes=[f"They are: {', '.join(SETTINGS)}."],
-                suggestion=f"Did you mean `{meant}`?" if meant else None,
+                suggestion=_setting_hint(name.text, meant),
             )
         elif name.text in settings:
-            ctx.error("E0304", name.span, f"`{name.text}` is set twice.")
-        elif name.text == "minimize":
+            ctx.error(
+                "E0304",
+                name.span,
+                f"`{name.text}` is set twice.",
+                related=[Label(places[name.text], "first set here")],
+                suggestion="Leave out one of the two.",
+            )
+            continue
+        if name.text in SETTINGS:
+            places[name.text] = name.span
+        if name.text not in SETTINGS:
+            continue
+        if name.text == "minimize":
             settings[name.text] = bind.value.span.text
             minimize = _objective(ctx, bind)
         else:
             settings[name.text] = _setting(ctx, bind)
     data = statement.data.text if statement.data else None
     ctx.training_spec = TrainingSpec(data, minimize, settings, statement.span)
+
+
+def _setting_hint(name: str, meant: str | None) -> str | None:
+    if meant == "optimizer" and name in _HABITS and name != "optim":
+        return "It belongs to the optimizer: `optimizer = adam(lr = 1e-3)`."
+    return f"Did you mean `{meant}`?" if meant else None
 
 
 def _unknown_data(ctx: Context, name: tree.Ident) -> None:
@@ -206,7 +266,11 @@ def _objective(ctx: Context, bind: tree.Bind) -> Node | None:
     if value is BAD:
         return None
     if not isinstance(value, Node):
-        ctx.error("E0602", bind.value.span, f"Only a wire can be minimised, but this is {describe(value)}.")
+        ctx.error(
+            "E0602",
+            bind.value.span,
+            f"Only a wire can be minimised, but `{bind.value.span.text}` is {describe(value)}.",
+        )
         return None
     if value.type.is_poison:
         return None
@@ -214,8 +278,9 @@ def _objective(ctx: Context, bind: tree.Bind) -> Node | None:
         ctx.error(
             "E0701",
             bind.value.span,
-            f"Only a scalar can be minimised, but `{bind.value.span.text}` has type {value.type}.",
-            suggestion=f"Reduce it first: `mean({bind.value.span.text})`.",
+            f"Only a float scalar can be minimised, but `{bind.value.span.text}` {has_type(value)}.",
+            related=declared_label(value, bind.value.span, is_value_needed=False),
+            suggestion=f"Reduce it first: `mean({bind.value.span.text})`." if value.shape else None,
         )
         return None
     return value
@@ -223,12 +288,70 @@ def _objective(ctx: Context, bind: tree.Bind) -> Node | None:
 
 def _setting(ctx: Context, bind: tree.Bind) -> Any:
     """A setting's value where it is plain, its text where it names an optimizer or a schedule."""
-    if isinstance(bind.value, (tree.Call, tree.Name)):
-        head = bind.value.function if isinstance(bind.value, tree.Call) else bind.value
-        if not (isinstance(head, tree.Name) and isinstance(evaluate_quietly(ctx, head), (int, float, str))):
-            return bind.value.span.text
-    value = evaluate(ctx, bind.value)
-    return None if value is BAD else value
+    name, expr = bind.targets[0].text, bind.value
+    if name in ("optimizer", "schedule"):
+        _check_callee(ctx, name, expr)
+        return expr.span.text
+    if name == "batch" and isinstance(expr, tree.Name) and expr.id == "all":
+        return "all"
+    value = evaluate(ctx, expr)
+    if value is BAD:
+        return None
+    fits, wanted = _FITS[name]
+    if isinstance(value, (bool, int, float)) and fits(value):
+        return value
+    ctx.error(
+        "E0608",
+        expr.span,
+        f"`{name}` is {wanted}, but this is {describe(value)}.",
+        related=declared_label(value, expr.span),
+    )
+    return None
+
+
+def _is_int(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_FITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "epochs": (lambda v: _is_int(v, 0), "a number of epochs, such as `30`"),
+    "batch": (lambda v: _is_int(v, 1), "a number of examples, such as `32`, or `all`"),
+    "holdout": (lambda v: is_number(v) and 0 <= v < 1, "a fraction of the examples, such as `0.2`"),
+    "patience": (lambda v: _is_int(v, 1), "a number of epochs, such as `5`"),
+    "clip": (lambda v: is_number(v) and v > 0, "a positive number, such as `1.0`"),
+    "seed": (lambda v: _is_int(v, 0), "a whole number from 0"),
+    "shuffle": (lambda v: isinstance(v, bool), "`true` or `false`"),
+}
+
+
+def _check_callee(ctx: Context, setting: str, expr: tree.Expr) -> None:
+    """Report an optimizer or schedule that does not exist, and unknown names among its arguments."""
+    head = expr.function if isinstance(expr, tree.Call) else expr
+    known = OPTIMIZERS if setting == "optimizer" else SCHEDULES
+    example = "adam(lr = 1e-3)" if setting == "optimizer" else "cosine(warmup = 1)"
+    if not isinstance(head, tree.Name):
+        if not isinstance(expr, tree.ErrorExpr):
+            ctx.error("E0608", expr.span, f"`{setting}` is written as a call: `{setting} = {example}`.")
+        return
+    found = evaluate_quietly(ctx, head)
+    args = expr.args if isinstance(expr, tree.Call) else ()
+    if isinstance(found, Definition) and found.kind == "optimizer" and setting == "optimizer":
+        found.is_used = True
+        given = [(a.name.text if a.name else None, None, a.value.span) for a in args]
+        knows_names(ctx, found, given)
+    elif head.id not in known and found is not BAD:
+        own = [d.name for d in ctx.frame.module.definitions() if d.kind == "optimizer"]
+        meant = nearest(head.id, [*known, *(own if setting == "optimizer" else ())])
+        ctx.error(
+            "E0301",
+            head.span,
+            f"There is no {setting} called `{head.id}`.",
+            notes=[f"There are: {', '.join([*known, *(own if setting == 'optimizer' else ())])}."],
+            suggestion=f"Did you mean `{meant}`?" if meant else None,
+        )
+        return
+    for argument in args:
+        evaluate(ctx, argument.value)
 
 
 def evaluate_quietly(ctx: Context, name: tree.Name) -> Any:

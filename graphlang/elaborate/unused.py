@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
-from graphlang.elaborate.expressions import BUILTINS, unknown_name
+from graphlang.elaborate.expressions import BUILTINS
 from graphlang.elaborate.modules import Module
 from graphlang.elaborate.scopes import Binding, Env
+from graphlang.elaborate.unknown import unknown_name
 from graphlang.elaborate.values import BAD, Definition
 from graphlang.ops import registry
 from graphlang.syntax import tree
@@ -67,19 +68,43 @@ def _definitions_used(definition: Definition, module: Module) -> dict[str, tree.
 
 
 def check_bodies(ctx: Context, module: Module) -> None:
-    """Report unknown names in the definitions that were never called."""
+    """Report unknown names in definitions: in those never called, and in branches never taken."""
     for definition in module.definitions():
-        if definition.is_used or definition.kind == "optimizer":
-            continue
         names = set(_IMPLICIT.get(definition.kind, ()))
         names.update(_bound_names(definition.syntax))
         env = Env()
         env.names.update({n: Binding(BAD, None) for n in names})
         ctx.frames.append(Frame(definition.kind, module, env, definition=definition))
-        for node in tree.walk(definition.syntax):
-            if isinstance(node, tree.Name) and not _is_known(node.id, names, module):
-                unknown_name(ctx, node.id, node.span)
+        _report_unknown(ctx, definition.syntax, names, module)
         ctx.frames.pop()
+
+
+def check_blocks(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
+    """Report unknown names in the branches and loops of the main graph that were never elaborated."""
+    blocks = [s for s in body if isinstance(s, (tree.For, tree.If))]
+    if not blocks:
+        return
+    names = set(_IMPLICIT["init"])
+    for statement in body:
+        names.update(_bound_names(statement))
+    names.update(ctx.env.all_names())
+    for block in blocks:
+        _report_unknown(ctx, block, names, ctx.frame.module)
+
+
+def _report_unknown(ctx: Context, root: tree.Syntax, names: set[str], module: Module) -> None:
+    told = {(d.span.source, d.span.start) for d in ctx.problems.errors if d.span is not None}
+    own = {
+        n for part in tree.walk(root) if isinstance(part, (tree.Data, tree.Train)) for n in tree.walk(part)
+    }
+    for node in tree.walk(root):
+        if (
+            isinstance(node, tree.Name)
+            and node not in own
+            and not _is_known(node.id, names, module)
+            and (node.span.source, node.span.start) not in told
+        ):
+            unknown_name(ctx, node.id, node.span)
 
 
 def _is_known(name: str, names: Iterable[str], module: Module) -> bool:
@@ -97,13 +122,19 @@ def _bound_names(root: tree.Syntax) -> set[str]:
     for node in tree.walk(root):
         if isinstance(node, tree.Bind):
             names.update(t.text for t in node.targets)
-        elif isinstance(node, (tree.Parameter, tree.Param, tree.State, tree.Const, tree.Layer)):
-            names.add(node.name.text)
+        elif isinstance(node, (tree.Parameter, tree.Statement)) and isinstance(
+            name := getattr(node, "name", None), tree.Ident
+        ):
+            names.add(name.text)
         elif isinstance(node, tree.For):
             names.add(node.variable.text)
         elif isinstance(node, tree.ErrorStatement):
             names.update(node.names)
-        if isinstance(node, tree.Parameter) and node.type is not None and node.type.shape is not None:
+        if (
+            isinstance(node, (tree.Parameter, tree.Input))
+            and node.type is not None
+            and node.type.shape is not None
+        ):
             for size in node.type.shape:
                 names.update(n.id for n in tree.walk(size) if isinstance(n, tree.Name))
     return names

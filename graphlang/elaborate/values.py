@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphlang.graph.node import Node
+from graphlang.diagnostics import Label
+from graphlang.graph.node import INPUT, PARAM, STATE, Node
 from graphlang.graph.op import Op
 from graphlang.source import Span
 from graphlang.syntax import tree
@@ -37,6 +38,8 @@ class Instance:
     path: str
     span: Span
     leaves: dict[str, Node] = field(default_factory=dict)
+    # Whether a call of it went wrong, so that leaves may be missing for a reason already reported.
+    has_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ class Builtin:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """The results of a network that has more than one."""
+    """The results of a network that has more than one, `names` being what its signature calls them."""
 
     items: tuple[Any, ...]
+    of: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,14 @@ class Bad:
     """Stands for a value whose making failed; the error has been reported."""
 
 
+class Listed(tuple[Any, ...]):
+    """A list as it is written: its items, and where each of them stands (for messages)."""
+
+    spans: tuple[Span, ...]
+
+
 BAD = Bad()
+INITIALISERS = "Initialisers are zeros, ones, constant, normal, uniform, glorot, he, lecun, orthogonal …"
 CALLABLES = (Definition, Instance, Operation, Builtin)
 
 
@@ -82,26 +94,85 @@ def is_constant(value: object) -> bool:
     return isinstance(value, (bool, int, float, str, Dim))
 
 
+def places(items: tuple[Any, ...], otherwise: Span) -> tuple[Span, ...]:
+    """Where each item of a list stands, as far as that is known."""
+    return items.spans if isinstance(items, Listed) else (otherwise,) * len(items)
+
+
+_LEAVES = {INPUT: "input", PARAM: "parameter", STATE: "state"}
+
+
 def describe(value: object) -> str:
     """What kind of thing a value is, for messages."""
     if isinstance(value, Node):
-        return f"a wire of type {value.type}"
+        return _describe_wire(value)
     if isinstance(value, bool):
-        return "true or false"
+        return f"`{str(value).lower()}`"
     if isinstance(value, int):
         return f"the integer {value}"
     if isinstance(value, float):
         return f"the number {value}"
     if isinstance(value, str):
-        return "a string"
+        return f'the text "{value if len(value) <= 20 else value[:19] + "…"}"'
     if isinstance(value, Dim):
-        return f"the size {value}"
+        return f"the free size {value}"
     if isinstance(value, tuple):
         return "a list"
     if isinstance(value, Definition):
-        return f"the {value.kind} `{value.name}`"
+        return f"the {KIND_WORDS.get(value.kind, value.kind)} `{value.name}`"
     if isinstance(value, Instance):
         return f"the layer `{value.path}`"
     if isinstance(value, Several):
         return f"{len(value.items)} results"
     return f"the function `{getattr(value, 'name', '?')}`"
+
+
+KIND_WORDS = {"init": "initialiser"}
+
+
+def _describe_wire(node: Node) -> str:
+    what = _LEAVES.get(node.op, "wire")
+    article = "an" if what == "input" else "a"
+    if node.type.is_float:
+        return f"{article} {what} of shape {node.type}" if node.shape else f"a scalar {what}"
+    return f"{article} {what} of type {node.type}"
+
+
+def has_type(node: Node) -> str:
+    """`has shape [N, 4]`, `has type int[N]`, `is a scalar`."""
+    if not node.type.is_float:
+        return f"has type {node.type}"
+    return f"has shape {node.type}" if node.shape else "is a scalar (shape [])"
+
+
+def is_what(text: str, value: object) -> str:
+    """What `text`, as it is written, turns out to be: never "`3` is the integer 3"."""
+    if isinstance(value, str) and text.startswith('"'):
+        return "a text"
+    if isinstance(value, bool) and text == str(value).lower():
+        return "a truth value"
+    if isinstance(value, (int, float)) and text[:1] in "-0123456789":
+        return "an integer" if isinstance(value, int) else "a number with a fraction"
+    if isinstance(value, Dim) and text == str(value):
+        return "a free size"
+    described = describe(value)
+    own_name = f" `{text}`"
+    if described.startswith("the ") and described.endswith(own_name):
+        kind = described[4 : -len(own_name)]
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return described
+
+
+def declared_label(value: Any, where: Span, *, is_value_needed: bool = True) -> list[Label]:
+    """Where a wire is from, unless that is here; for an input, why its value is not known."""
+    if not isinstance(value, Node) or value.span is None or value.span == where:
+        return []
+    if value.op == INPUT and is_value_needed:
+        return [Label(value.span, f"`{value.path}` is an input: its value is known only when data are fed")]
+    if value.is_leaf and not value.is_const:
+        return [Label(value.span, f"`{value.path}` is declared here and {has_type(value)}")]
+    return (
+        [Label(value.span, f"`{value.path}` is computed here and {has_type(value)}")]
+        if value.is_named
+        else []
+    )

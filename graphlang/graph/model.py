@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphlang.graph.dag import to_networkx
-from graphlang.graph.node import GRAD, INPUT, PARAM, STATE, GateRule, Node, Scope
+from graphlang.graph.node import INPUT, PARAM, STATE, GateRule, Node, Scope
 from graphlang.source import SourceFile, Span
 from graphlang.types.dims import Sizes
 
@@ -95,7 +95,7 @@ class Model:
     sizes : Sizes
         Free sizes: what their defaults are and what they must satisfy.
     aliases : dict of str to Node
-        Further names of nodes.
+        Names that stand for a node with another path: `h = x`, and what a loop rebinds.
     gradients : dict of str to Node
         After differentiation: path of a node -> the node that holds d(of)/d(node).
     parts : dict of (str, int) to Node
@@ -163,10 +163,12 @@ class Model:
         return False
 
     def find(self, name: str) -> Node | None:
-        """The node with this path or alias."""
-        return self.by_path.get(name) or self.aliases.get(name)
+        """The node that a name of the main graph stands for at its end, else the node with this path."""
+        return self.aliases.get(name) or self.by_path.get(name)
 
-    @property
-    def has_grad_nodes(self) -> bool:
-        """Whether `grad(f, x)` nodes are still to be worked out."""
-        return any(n.op == GRAD for n in self.nodes)
+    def place_of(self, node: Node) -> Span | None:
+        """Where the user's own text asks for a node: what the library does is asked for by a call."""
+        span, scope = node.span, self.scopes.get(node.scope)
+        while span is not None and span.source.is_std and scope is not None:
+            span, scope = scope.span, self.scopes.get(scope.parent)
+        return span

@@ -113,14 +113,17 @@ class GateRule:
 
     `template` is a graph of its own. Its inputs are `placeholders`: pairs of a stand-in and what it stands
     for, either a node of the main graph or the gradient of an output (`("grad", node)`). `gradients` maps
-    each differentiated operand to the template's node for its gradient.
+    each differentiated operand to the template's node for its gradient. `operand_names` and `output_names`
+    are what the gate's definition calls them.
     """
 
     scope: str
     name: str
     span: Span | None
     operands: tuple[Node, ...]
+    operand_names: tuple[str, ...]
     outputs: tuple[Node, ...]
+    output_names: tuple[str, ...]
     template: list[Node]
     stand_ins: dict[Node, Node]
     grad_stand_ins: dict[Node, Node]

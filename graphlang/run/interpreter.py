@@ -15,6 +15,7 @@ import numpy as np
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import Plan, Step, resolve
+from graphlang.source import Span
 from graphlang.types.tensor import DType
 
 # What a NumPy kernel raises when the numbers do not suit it: an index out of range, an integer to a negative
@@ -34,6 +35,8 @@ class Executable:
         Precision of floats.
     seed : int
         Seeds every random operation, each with its own stream.
+    place_of : function, optional
+        Where to say that a node failed; by default where it was written.
     """
 
     def __init__(
@@ -42,9 +45,11 @@ class Executable:
         sizes: Mapping[str, int] | None = None,
         dtype: type[np.floating[Any]] = np.float64,
         seed: int = 0,
+        place_of: Callable[[Node], Span | None] | None = None,
     ):
         self.plan = plan
         self.dtype = dtype
+        self._place_of = place_of or (lambda node: node.span)
         self._constants: list[tuple[int, Any]] = []
         self._fed: list[tuple[str, int]] = []
         for node, slot in plan.leaves:
@@ -83,10 +88,22 @@ class Executable:
                     try:
                         slots[target] = kernel(*[slots[s] for s in sources], **attrs)
                     except KERNEL_ERRORS as error:
-                        raise _failure(self.plan.steps[i], error) from error
+                        raise self._failure(self.plan.steps[i], error) from error
                 for slot in frees:
                     slots[slot] = None
         return {node: slots[slot] for node, slot in self.plan.wanted.items()}
+
+    def _failure(self, step: Step, error: Exception) -> GraphlangError:
+        problems = Problems()
+        node, what = step.node, str(error) or type(error).__name__
+        operands = ", ".join(f"`{n.path}`" for n in node.inputs) or "nothing"
+        problems.error(
+            "E0908",
+            self._place_of(node),
+            f"`{node.path}` could not be computed: {what[:1].lower()}{what[1:].rstrip('.')}.",
+            notes=[f"It is `{step.op.name}` of {operands}."],
+        )
+        return GraphlangError(problems)
 
     def _forced(self, overrides: Mapping[Node, Any] | None) -> dict[int, Any]:
         if not overrides:
@@ -114,16 +131,3 @@ def _typed(node: Node, dtype: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value
     return np.bool_(value) if node.type.dtype is DType.BOOL else np.int64(value)
-
-
-def _failure(step: Step, error: Exception) -> GraphlangError:
-    problems = Problems()
-    node = step.node
-    what = str(error) or type(error).__name__
-    problems.error(
-        "E0908",
-        node.span,
-        f"`{node.path}` could not be computed: {what[:1].lower()}{what[1:]}.".replace("..", "."),
-        notes=[f"It is `{step.op.name}` of {', '.join(f'`{n.path}`' for n in node.inputs) or 'nothing'}."],
-    )
-    return GraphlangError(problems)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import Expectation, Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan, resolve
@@ -65,9 +66,18 @@ def initial_values(
     """Where the parameters and states start, by path; `skip` names those that are given otherwise."""
     skipped = set(skip)
     wanted = {p: n for p, n in model.initial_of.items() if p not in skipped}
-    executable = Executable(make_plan(model.initial, wanted.values()), {}, dtype, seed)
-    computed = executable.run({})
-    return {path: computed[node] for path, node in wanted.items()}
+    computed: dict[str, Any] = {}
+    for path, node in wanted.items():
+        executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed)
+        try:
+            computed[path] = executable.run({})[node]
+        except GraphlangError as error:
+            problems = Problems()
+            for d in error.diagnostics:
+                message = f"`{path}` cannot start as it should: {d.message}"
+                problems.error(d.code, model.place_of(model.by_path[path]), message)
+            raise GraphlangError(problems) from error
+    return computed
 
 
 def evaluate(
@@ -121,7 +131,7 @@ def evaluate(
             *(wanted or ()),
         ],
     )
-    computed = Executable(plan, sizes, dtype, seed).run(leaves)
+    computed = Executable(plan, sizes, dtype, seed, model.place_of).run(leaves)
     return Evaluation(
         model,
         {n.path: computed[n] for n in [*shown, *(wanted or ())]},

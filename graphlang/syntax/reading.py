@@ -8,6 +8,8 @@ from pathlib import Path
 from graphlang.diagnostics.diagnostic import Outcome, Problems
 from graphlang.source import SourceFile, Span
 
+# A device such as /dev/zero never ends; a million statements are some 30 MiB.
+MAX_BYTES = 256 << 20
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -30,11 +32,23 @@ def read_source(path: str, name: str | None = None) -> Outcome[SourceFile]:
     problems = Problems()
     where = None if path == "-" else path
     try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        data = _read(path)
     except (OSError, ValueError) as error:
         problems.error("E0110", None, f"Cannot read `{shown}`: {_reason(error)}.", suggestion=_advice(error))
         return Outcome(SourceFile(shown, "", where), problems)
     return decode_source(data, shown, where)
+
+
+def _read(path: str) -> bytes:
+    """A file's bytes; one byte more than is allowed is enough to know that it is too long."""
+    if path == "-":
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it is longer than {MAX_BYTES >> 20} MiB, which no model is")
+    return data
 
 
 def decode_source(data: bytes, name: str, path: str | None = None) -> Outcome[SourceFile]:
@@ -72,7 +86,8 @@ def _reason(error: OSError | ValueError) -> str:
         return "it is a directory"
     if isinstance(error, PermissionError):
         return "permission denied"
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    reason = getattr(error, "strerror", None) or str(error)
+    return reason[:1].lower() + reason[1:]
 
 
 def _advice(error: OSError | ValueError) -> str | None:

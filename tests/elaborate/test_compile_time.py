@@ -208,3 +208,11 @@ def test_chains_of_calls_are_limited() -> None:
 
     assert problems(chain(MAX_CALL_DEPTH)) == []
     assert [code for _, code in problems(chain(MAX_CALL_DEPTH + 20))] == ["E0606"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["dense(h)", "dense(h, unit = 3)", "sum(h, axes = 0)", "reshape(h)", "relu(h, 0.1)", "cross_entropy(h)"],
+)
+def test_the_arguments_of_a_call_are_checked_even_if_one_of_them_failed(call: str) -> None:
+    assert problems(f"input x: [N, 4]\nh = x @ [1, 2]\ng = {call}") == [(2, "E0401"), (3, "E0505")]

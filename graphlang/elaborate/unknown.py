@@ -1,0 +1,205 @@
+"""Names that nothing in scope binds: what was meant, or why it is not seen from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from graphlang.diagnostics import Label
+from graphlang.diagnostics.suggest import nearest
+from graphlang.elaborate.context import Context
+from graphlang.elaborate.values import BAD
+from graphlang.ops import registry
+from graphlang.source import Span
+from graphlang.syntax import tree
+from graphlang.syntax.placement import bound_names
+
+# Operators are written as signs, and conversions happen by themselves: nobody means these by name.
+_HIDDEN = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "neg",
+        "logical_not",
+        "logical_and",
+        "logical_or",
+        "index",
+        "size_value",
+        "to_float",
+        "to_int",
+        "to_bool",
+        "identity",
+    ]
+)
+
+# What other languages call it.
+_ELSEWHERE = {
+    "len": "Write `size(x)`, or `shape(x)[0]` for the first size.",
+    "range": "A range is written `1..L`.",
+    "pi": "Write the number, 3.141592653589793, or `const pi = 3.141592653589793`.",
+    "np": "Functions need no prefix: `exp(x)`.",
+    "numpy": "Functions need no prefix: `exp(x)`.",
+    "math": "Functions need no prefix: `exp(x)`.",
+    "torch": "Functions need no prefix: `exp(x)`.",
+    "nn": "Layers need no prefix: `dense(x, 64)`.",
+    "tf": "Functions need no prefix: `exp(x)`.",
+    "jnp": "Functions need no prefix: `exp(x)`.",
+    "F": "Functions need no prefix: `relu(x)`.",
+    "self": "Parameters of a network are used by their names.",
+    "ln": "The natural logarithm is `log(x)`.",
+    "dot": "A product of vectors or matrices is written `a @ b`.",
+    "mm": "A product of matrices is written `a @ b`.",
+    "matmul": "A product of matrices is written `a @ b`.",
+    "pow": "Powers are written `x ^ 2`.",
+    "power": "Powers are written `x ^ 2`.",
+    "avg": "Did you mean `mean`?",
+    "average": "Did you mean `mean`?",
+    "logistic": "Did you mean `sigmoid`?",
+    "linear": "Did you mean `dense`?",
+    "Linear": "Did you mean `dense`?",
+    "fc": "Did you mean `dense`?",
+    "affine": "Did you mean `dense`?",
+    "cat": "Did you mean `concat`?",
+    "concatenate": "Did you mean `concat`?",
+    "view": "Did you mean `reshape`?",
+    "xavier": "Did you mean `glorot`?",
+    "kaiming": "Did you mean `he`?",
+    "crossentropy": "Did you mean `cross_entropy`?",
+    "softmax_loss": "Did you mean `cross_entropy`?",
+    "bce": "Did you mean `binary_cross_entropy`?",
+    "mse_loss": "Did you mean `mse`?",
+    "randn": "Did you mean `normal`?",
+    "unsqueeze": "Did you mean `expand`?",
+    "expand_dims": "Did you mean `expand`?",
+    "broadcast_to": "Did you mean `broadcast`?",
+    "amax": "Did you mean `max`?",
+    "amin": "Did you mean `min`?",
+    "detach": "Did you mean `stop_gradient`?",
+    "print": "`graphlang run` shows every named value.",
+}
+
+
+def unknown_name(ctx: Context, name: str, span: Span, *, hint: str | None = None) -> Any:
+    """Report a name that is not in scope, with the nearest one that is."""
+    module = ctx.frame.module
+    if module.is_incomplete:
+        return BAD  # It may come from a file that could not be read.
+    is_main = len(ctx.frames) == 1
+    later = module.later_names.get(name) if is_main else None
+    if later is not None and later.start > span.start:
+        return ctx.error(
+            "E0302",
+            span,
+            f"`{name}` is used before it is bound.",
+            related=[Label(later, f"`{name}` is bound here")],
+            suggestion="Move its declaration above this line.",
+        )
+    related, notes = [], []
+    inner = None if module.file is None else bound_inside(ctx, name, span)
+    if inner is not None:
+        why = "what a loop binds anew is not seen below it"
+        if isinstance(inner, tree.If):
+            why = "that branch is not taken"
+        notes.append(f"It is bound only inside `{inner.span.text.split('{')[0].strip()}`, and {why}.")
+        place = _place_of(inner, name)
+        related = [Label(place, "bound here")] if place else []
+        hint = hint or f"Bind `{name}` above the block; the block may then bind it anew."
+    main = ctx.frames[0].env.find(name) if not is_main else None
+    if main is not None:
+        notes.append(
+            f"The main graph has a `{name}`, but a {ctx.frame.kind} sees only its own names: pass it in."
+        )
+    return ctx.error(
+        "E0301",
+        span,
+        f"The name `{name}` is not known here.",
+        label="unknown name",
+        related=related,
+        notes=notes,
+        suggestion=hint or (None if main is not None else suggestion(ctx, name)),
+    )
+
+
+def suggestion(ctx: Context, name: str) -> str | None:
+    """What was probably meant by a name."""
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    meant = nearest_name(name, ctx.env.all_names(), library_names(ctx))
+    return f"Did you mean `{meant}`?" if meant else None
+
+
+def library_names(ctx: Context) -> list[str]:
+    """Names of definitions and operations that a user may write."""
+    ops = [n for n in registry.all_ops() if n not in _HIDDEN]
+    return [*ctx.frame.module.all_names(), *ops, "grad", "params", "shape", "size"]
+
+
+def nearest_name(name: str, own: Iterable[str], library: Iterable[str]) -> str | None:
+    """The nearest of the user's own names, else the nearest of the library's if it is near indeed."""
+    found = nearest(name, (n for n in own if n not in ("", name)))
+    if found is not None and (len(name) > 2 or _is_slip(name, found)):
+        return found
+    found = nearest(name, library)
+    return found if found is not None and _is_slip(name, found) else None
+
+
+def _is_slip(name: str, meant: str) -> bool:
+    """Whether few keystrokes lie between the two: for long names more than for short ones."""
+    a, b = name.lower().replace("_", ""), meant.lower().replace("_", "")
+    if min(len(a), len(b)) > 2:
+        return _edits(a, b) <= max(1, min(len(a), len(b)) // 3)
+    return a == b or a == 2 * b  # `x` struck twice
+
+
+def _edits(a: str, b: str) -> int:
+    """Levenshtein's distance, of names."""
+    if max(len(a), len(b)) > 60:
+        return 60
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        previous, row = row, [i]
+        for j, y in enumerate(b, start=1):
+            row.append(min(previous[j] + 1, row[-1] + 1, previous[j - 1] + (x != y)))
+    return row[-1]
+
+
+def bound_inside(ctx: Context, name: str, above: Span | None = None) -> tree.For | tree.If | None:
+    """The `for` or `if` in the body at hand (above a place, if one is given) that binds a name."""
+    definition = ctx.frame.definition
+    body: tuple[tree.Statement, ...] = ()
+    if ctx.frame.kind == "main graph" and ctx.frame.module.file is not None:
+        body = ctx.frame.module.file.body
+    elif definition is not None and isinstance(definition.syntax, (tree.Gate, tree.Network)):
+        body = definition.syntax.body
+    for statement in body:
+        if not isinstance(statement, (tree.For, tree.If)):
+            continue
+        inside = statement.body if isinstance(statement, tree.For) else statement.then + statement.otherwise
+        if (above is None or statement.span.end <= above.start) and name in set(bound_names(inside)):
+            return statement
+    return None
+
+
+def _place_of(block: tree.Statement, name: str) -> Span | None:
+    for node in tree.walk(block):
+        if isinstance(node, tree.Bind):
+            for target in node.targets:
+                if target.text == name:
+                    return target.span
+        elif isinstance(node, (tree.Param, tree.State, tree.Const, tree.Layer, tree.Input)) and (
+            node.name.text == name
+        ):
+            return node.name.span
+    return None
