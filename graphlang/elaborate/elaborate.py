@@ -140,11 +140,22 @@ def _model(ctx: Context, file: tree.File) -> Model:
         updates=ctx.updates,
         gate_rules=ctx.gate_rules,
         sizes=ctx.sizes,
-        aliases=ctx.aliases,
+        aliases=_aliases(ctx),
         consts={k: v for k, v in ctx.consts.items() if v is not BAD},
     )
     model.outputs = [n for n, _ in ctx.outputs] or _loose_ends(model)
     return model
+
+
+def _aliases(ctx: Context) -> dict[str, Node]:
+    """Names that stand for a node with another path: `h = x`, and at the end of the file what a loop rebound."""
+    aliases = dict(ctx.aliases)
+    for name, binding in ctx.frames[0].env.names.items():
+        if isinstance(binding.value, Node):
+            aliases.pop(name, None)
+            if binding.value.path != name:
+                aliases[name] = binding.value
+    return aliases
 
 
 def _loose_ends(model: Model) -> list[Node]:

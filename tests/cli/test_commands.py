@@ -259,3 +259,10 @@ def test_summary_counts_parameters_and_operations(tmp_path: Path, capsys: Captur
 def test_show_prints_every_stage(product: str, stage: str, capsys: Captured) -> None:
     assert main(["show", product, "--stage", stage]) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_a_name_that_a_loop_rebinds_stands_for_its_last_value(tmp_path: Path, capsys: Captured) -> None:
+    path = write(tmp_path, "input x = 2\nf = x\nfor k in 1..3 { f = f * x }\ng = f + 1\noutput f, g")
+    main(["run", path, "--json", "--of", "f"])
+    out = json.loads(capsys.readouterr().out)
+    assert (out["of"], out["gradients"]["x"]) == ("f[3]", 4 * 2**3)
