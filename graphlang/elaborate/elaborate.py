@@ -148,7 +148,7 @@ def _model(ctx: Context, file: tree.File) -> Model:
 
 
 def _aliases(ctx: Context) -> dict[str, Node]:
-    """Names that stand for a node with another path: `h = x`, and at the end of the file what a loop rebound."""
+    """Names that stand for a node with another path: `h = x`, and what a loop has rebound."""
     aliases = dict(ctx.aliases)
     for name, binding in ctx.frames[0].env.names.items():
         if isinstance(binding.value, Node):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphlang.graph.dag import ancestors
 from graphlang.graph.node import Node
@@ -17,8 +17,7 @@ from graphlang.ops import registry
 from graphlang.types.dims import Dim, substitute
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """`slots[target] = op(slots[sources], **attrs)`; then the slots in `frees` are done with."""
 
     node: Node
@@ -56,28 +55,28 @@ def make_plan(nodes: Iterable[Node], wanted: Iterable[Node]) -> Plan:
     needed = ancestors(wanted)
     order = [n for n in nodes if n in needed]
     slot = {n: i for i, n in enumerate(order)}
+    frees = _frees(order, slot, set(wanted))
+    ops = {name: registry.find(name) for name in {n.op for n in order if not n.is_leaf}}
+    steps = [
+        Step(n, ops[n.op], tuple([slot[i] for i in n.inputs]), slot[n], tuple(frees.get(n, ())))
+        for n in order
+        if n.op in ops
+    ]
+    leaves = tuple((n, slot[n]) for n in order if n.is_leaf)
+    return Plan(leaves, tuple(steps), {n: slot[n] for n in wanted}, len(order))
+
+
+def _frees(order: list[Node], slot: Mapping[Node, int], kept: set[Node]) -> dict[Node, list[int]]:
+    """For each node the slots that nothing needs after it."""
     last_use: dict[Node, Node] = {}
     for node in order:
         for operand in node.inputs:
             last_use[operand] = node
-    kept = set(wanted)
     frees: dict[Node, list[int]] = {}
     for operand, user in last_use.items():
         if operand not in kept:
             frees.setdefault(user, []).append(slot[operand])
-    steps = [
-        Step(
-            n,
-            registry.find(n.op),
-            tuple(slot[i] for i in n.inputs),
-            slot[n],
-            tuple(frees.get(n, ())),
-        )
-        for n in order
-        if not n.is_leaf
-    ]
-    leaves = tuple((n, slot[n]) for n in order if n.is_leaf)
-    return Plan(leaves, tuple(steps), {n: slot[n] for n in wanted}, len(order))
+    return frees
 
 
 def resolve(value: Any, sizes: Mapping[str, int]) -> Any:
