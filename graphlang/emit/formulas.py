@@ -26,7 +26,7 @@ from graphlang.graph.show import (
 )
 from graphlang.types.tensor import DType
 
-# An operand's formula may be this long.
+# How long a formula may be that goes into another's.
 MAX_INLINE = 48
 
 Special = Callable[[Node, Callable[[Node], Text]], "Text | None"]
@@ -60,6 +60,10 @@ class Formulas:
         Formulas of nodes that are not written as their operation; None for all others.
     group : function, optional
         All results of the call that a node is a result of: they are bound by one statement.
+    told : function, optional
+        The node as it is written, with stand-ins among its operands.
+    fits : function, optional
+        Whether a node's formula may go into that of the only node that uses it; by default, if it is short.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class Formulas:
         wanted: Callable[[Node], str],
         special: Special | None = None,
         group: Group | None = None,
+        told: Callable[[Node], Node] = lambda node: node,
+        fits: Callable[[Node, str], bool] = lambda _, text: len(text) <= MAX_INLINE,
     ):
         self.called = called
         self._kept = kept
@@ -79,6 +85,8 @@ class Formulas:
         self._wanted = wanted
         self._special = special
         self._group = group
+        self._told = told
+        self._fits = fits
         self._bound: set[Node] = set()
         self._inlined: dict[Node, Text] = {}
 
@@ -98,13 +106,14 @@ class Formulas:
         if node.is_const:
             return Text(constant_text(node), POSTFIX)
         found = self._special(node, self.operand) if self._special else None
-        if found is None and node.op == "identity" and node.type.dtype is not DType.BOOL:
+        if found is not None:
+            return found
+        if node.op == "identity" and node.type.dtype is not DType.BOOL:
             return self.passed_on(node.inputs[0])
-        if found is None and node.op == "unindex":
-            found = put_back(node, self.operand)
-        if found is None:
-            found = operation(node, self.operand, self.is_inlined)
-        return found
+        told = self._told(node)
+        if node.op == "unindex":
+            return put_back(told, self.operand)
+        return operation(told, self.operand, self.is_inlined)
 
     def passed_on(self, node: Node) -> Text:
         """The same value as a node of its own: `h = x` would only be another name."""
@@ -142,7 +151,7 @@ class Formulas:
             and node not in self._kept
             and not node.is_const
             and self._uses.get(node, 0) <= 1
-            and len(text.text) <= MAX_INLINE
+            and self._fits(node, text.text)
         )
 
 

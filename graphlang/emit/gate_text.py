@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from graphlang.emit.formulas import Formulas, uses_of
+from graphlang.emit.leaf_text import type_text
 from graphlang.emit.writer import Names
 from graphlang.graph.node import GateRule, Node
 from graphlang.graph.show import POSTFIX, Text
 from graphlang.types.dims import Dim, names_of
 
-_LETTERS = ("x", "y", "z", "u", "v", "w")
+# A line of a backward block is one step of the chain rule, and may be as long as that is.
+_MAX_STEP = 88
 
 
 class Gates:
@@ -91,28 +93,36 @@ class _Definition:
         self.names = gates.reserved()
         self.body = gates.region(rule)
         self.template = _needed(rule)
-        self.sizes = tuple(sorted(_free_names([*self.body, *self.template])))
+        self.sizes = sorted(_free_names([*self.body, *self.template]))
         self.names.reserve(self.sizes)
+        self.names.reserve(name for operand in rule.operands for name in operand.type.names)
         self.called: dict[Node, str] = {}
-        self.parameters: list[str] = []
-        letters = _LETTERS if len(rule.operands) <= len(_LETTERS) else ()
-        for i, operand in enumerate(rule.operands):
-            name = self.names.take(letters[i] if letters else f"x{i + 1}")
-            self.parameters.append(name)
+        self.parameters = [self.names.take(name) for name in rule.operand_names]
+        for operand, name in zip(rule.operands, self.parameters, strict=True):
             self.called.setdefault(operand, name)
-        self.results = []
-        for node, stand in rule.grad_stand_ins.items():
-            self.called[node] = self.names.take(stand.path.rsplit(".", 1)[-1])
-            self.results.append(self.called[node])
+        self.results = [self.names.take(name) for name in rule.output_names]
+        self.called.update(zip(rule.outputs, self.results, strict=True))
 
     def text(self) -> tuple[str, tuple[str, ...]]:
         """The definition without its name, and the free sizes that it takes as further arguments."""
         results = self.results[0] if len(self.results) == 1 else f"({', '.join(self.results)})"
-        parameters = [*self.parameters, *(f"{n}: int" for n in self.sizes)]
+        parameters, sizes = self._signature()
         lines = [f"({', '.join(parameters)}) -> {results} {{"]
         lines += [f"  {line}" for line in self._statements()]
         lines += ["  backward {", *(f"    {line}" for line in self._backward()), "  }", "}"]
-        return "\n".join(lines), self.sizes
+        return "\n".join(lines), sizes
+
+    def _signature(self) -> tuple[list[str], tuple[str, ...]]:
+        """The parameters; a free size is one itself only where no wire's shape tells it."""
+        parameters: list[str] = []
+        found: set[str] = set()
+        for name, operand in zip(self.parameters, self.rule.operands, strict=True):
+            here = {str(size) for size in operand.shape if isinstance(size, Dim)}
+            is_telling = not here.isdisjoint(self.sizes) and here == operand.type.names
+            parameters.append(name + (type_text(operand.type) if is_telling else ""))
+            found |= here if is_telling else set()
+        rest = tuple(name for name in self.sizes if name not in found)
+        return [*parameters, *(f"{name}: int" for name in rest)], rest
 
     def _statements(self) -> list[str]:
         kept = {*self.rule.outputs, *self.rule.stand_ins}
@@ -150,7 +160,9 @@ class _Definition:
         uses = uses_of(self.template, lambda n: n.inputs)
         for node in rule.gradients.values():
             uses[node] = uses.get(node, 0) + 1
-        formulas = Formulas(called, set(), uses, self.names, _last_part)
+        formulas = Formulas(
+            called, set(), uses, self.names, _last_part, fits=lambda _, text: len(text) <= _MAX_STEP
+        )
         lines = []
         for node in self.template:
             if node not in called:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from graphlang.emit.brief import failure
+from graphlang.emit.kernels import Kernels
 from graphlang.emit.writer import quoted
 from graphlang.graph.model import Model
 
@@ -22,8 +25,7 @@ def holds(left, op, right, within=1e-6):
     a, b = a.astype(float), b.astype(float)
     near = np.abs(a - b) <= within * np.maximum(1.0, np.maximum(np.abs(a), np.abs(b)))
     close = near | (a == b) | (np.isnan(a) & np.isnan(b))
-    return bool(np.all(close)) == (op == "==")
-'''
+    return bool(np.all(close)) == (op == "==")'''
 
 _PLAIN = '''\
 def plain(value):
@@ -32,8 +34,7 @@ def plain(value):
         return [plain(v) for v in value]
     if isinstance(value, float) and not np.isfinite(value):
         return "nan" if np.isnan(value) else "inf" if value > 0 else "-inf"
-    return value if isinstance(value, (bool, int, float)) else plain(np.asarray(value).tolist())
-'''
+    return value if isinstance(value, (bool, int, float)) else plain(np.asarray(value).tolist())'''
 
 _FEED = '''\
 def read_feed(path):
@@ -60,8 +61,17 @@ def read_feed(path):
     for name, shape in SHAPES.items():
         if name in found and np.size(found[name]) == 1:
             found[name] = np.full(shape, np.reshape(found[name], ()))
-    return found
-'''
+    return found'''
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a script can do besides computing forward."""
+
+    backward: bool
+    checks: bool
+    data: bool
+    draws: bool
 
 
 def imports(extra: Iterable[str], *, has_inputs: bool) -> str:
@@ -73,97 +83,105 @@ def imports(extra: Iterable[str], *, has_inputs: bool) -> str:
     return "\n".join([*ordered, "", "import numpy as np"])
 
 
-def functions(
-    model: Model,
-    *,
-    has_backward: bool,
-    has_checks: bool,
-    has_data: bool,
-    has_seed: bool,
-    has_inputs: bool,
-    has_params: bool,
-    seed: int,
-) -> str:
-    """`plain`, `read_feed`, `main`, and what else the script needs."""
-    parts = [_HOLDS] if has_checks else []
+def functions(model: Model, features: Features, seed: int) -> list[str]:
+    """`plain`, `read_feed`, `main`, and what else the script needs below its own functions."""
+    parts = [_HOLDS, *_failure()] if features.checks else []
     parts.append(_PLAIN)
-    if has_inputs:
+    if model.inputs:
         parts.append(_FEED)
-    lines = [
-        "def main():",
-        '    """Compute and print every value and gradient."""',
-        '    parser = argparse.ArgumentParser(description=__doc__.split("\\n")[0])',
-        '    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")',
+    body = [
+        '"""Compute and print every value and gradient."""',
+        *_options(model, features, seed),
+        *_computing(model, features),
+        *_object(model, features),
+        *_listing(model, features),
     ]
-    if has_inputs:
+    parts.append("\n".join(["def main():", *(f"    {line}" for line in body)]))
+    return [*parts, 'if __name__ == "__main__":\n    main()']
+
+
+def _failure() -> list[str]:
+    """What the tool itself says of an expectation that does not hold, copied."""
+    kernels = Kernels()
+    kernels.copy(failure)
+    return [text for text in kernels.definitions.values() if text]
+
+
+def _options(model: Model, features: Features, seed: int) -> Iterator[str]:
+    yield 'parser = argparse.ArgumentParser(description=__doc__.split("\\n")[0])'
+    yield 'parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")'
+    if model.inputs:
         what = "inputs by name: .npz, .json or .csv"
-        lines.append(f'    parser.add_argument("--feed", metavar="FILE", help="{what}")')
-    if has_params:
-        lines.append('    parser.add_argument("--weights", metavar="FILE", help="parameters by path: .npz")')
-    if has_params or has_seed:
-        lines.append(f'    parser.add_argument("--seed", type=int, default={seed}, help="seed of all draws")')
-    lines.append("    options = parser.parse_args()")
+        yield f'parser.add_argument("--feed", metavar="FILE", help="{what}")'
+    if model.initial_of:
+        yield 'parser.add_argument("--weights", metavar="FILE", help="parameters by path: .npz")'
+    if model.initial_of or features.draws:
+        yield f'parser.add_argument("--seed", type=int, default={seed}, help="seed of all draws")'
+    yield "options = parser.parse_args()"
+
+
+def _computing(model: Model, features: Features) -> Iterator[str]:
     arguments = []
-    if has_inputs:
-        lines.append("    inputs = dict(INPUTS)")
-        if has_data:
-            lines += ["    if not options.feed:", "        inputs.update(data())"]
-        lines += [
-            "    if options.feed:",
-            "        inputs.update(read_feed(options.feed))",
-            f"    missing = [name for name in {_list(model.inputs)} if name not in inputs]",
-            "    if missing:",
-            "        parser.exit(1, f\"no value for {', '.join(missing)}: feed it with --feed FILE\\n\")",
-        ]
+    if model.inputs:
         arguments.append("inputs")
-    if has_params:
-        lines += [
-            "    params = parameters(options.seed)",
-            "    if options.weights:",
-            "        with np.load(options.weights) as arrays:",
-            "            params = {path: np.asarray(arrays[path], params[path].dtype) for path in params}",
-        ]
+        yield "inputs = dict(INPUTS)"
+        if features.data:
+            yield from ("if not options.feed:", "    inputs.update(data())")
+        yield from ("if options.feed:", "    inputs.update(read_feed(options.feed))")
+        yield f"missing = [name for name in {_list(model.inputs)} if name not in inputs]"
+        yield "if missing:"
+        yield "    parser.exit(1, f\"no value for {', '.join(missing)}: feed it with --feed FILE\\n\")"
+    if model.initial_of:
         arguments.append("params")
-    if has_seed:
+        yield "params = parameters(options.seed)"
+        yield "if options.weights:"
+        yield "    with np.load(options.weights) as arrays:"
+        yield "        params = {path: np.asarray(arrays[path], params[path].dtype) for path in params}"
+    if features.draws:
         arguments.append("options.seed")
-    lines += ['    with np.errstate(all="ignore"):', f"        values = forward({', '.join(arguments)})"]
-    lines.append(f"        gradients = {'backward(values)' if has_backward else '{}'}")
-    if has_checks:
-        lines.append("        checks = expectations(values, gradients)")
-    of = model.of.path if model.of is not None else None
-    lines += [
-        "    if options.json:",
-        "        report = {",
-        f'            "model": {quoted(model.name)},',
-        f'            "of": {quoted(of) if of is not None else None},',
-        f'            "outputs": {_list(n.path for n in model.outputs)},',
-        '            "values": {path: plain(values[path]) for path in NODES},',
-        '            "gradients": {path: plain(gradients[path]) for path in NODES if path in gradients},',
-        '            "shapes": {path: list(np.shape(values[path])) for path in NODES},',
-        '            "expect": [{"text": text, "ok": ok} for text, ok in checks],'
-        if has_checks
-        else '            "expect": [],',
-        '            "warnings": [],',
-        "        }",
-        "        print(json.dumps(report, ensure_ascii=False))",
-        "        return",
-        "    for path in NODES:",
-        '        print(f"{path} = {values[path]}")',
-        "        if path in gradients:",
-        f'            print(f"    d {_braced(of)} / d {{path}} = {{gradients[path]}}")',
-    ]
-    if has_checks:
-        lines += [
-            "    for text, ok in checks:",
-            "        print(f\"expect {text}: {'holds' if ok else 'does not hold'}\")",
-        ]
-    parts.append("\n".join(lines))
-    return "\n\n\n".join(p.rstrip() for p in parts) + '\n\n\nif __name__ == "__main__":\n    main()'
+    yield 'with np.errstate(all="ignore"):'
+    yield f"    values = forward({', '.join(arguments)})"
+    yield f"    gradients = {'backward(values)' if features.backward else '{}'}"
+    if features.checks:
+        rows = "expectations(values, gradients)"
+        yield f"    checks = [(text, sides, holds(*sides)) for text, *sides in {rows}]"
+
+
+def _object(model: Model, features: Features) -> Iterator[str]:
+    """What `--json` prints."""
+    of = quoted(model.of.path) if model.of is not None else "None"
+    expect, warnings = "[]", "[]"
+    if features.checks:
+        expect = '[{"text": text, "ok": ok} for text, _, ok in checks]'
+        warnings = "[failure(text, sides[0], sides[2]) for text, sides, ok in checks if not ok]"
+    yield from ("if options.json:", "    report = {")
+    yield f'        "model": {quoted(model.name)},'
+    yield f'        "of": {of},'
+    yield f'        "outputs": {_list(n.path for n in model.outputs)},'
+    yield '        "values": {path: plain(values[path]) for path in NODES},'
+    yield '        "gradients": {path: plain(gradients[path]) for path in NODES if path in gradients},'
+    yield '        "shapes": {path: list(np.shape(values[path])) for path in NODES},'
+    yield f'        "expect": {expect},'
+    yield f'        "warnings": {warnings},'
+    yield from ("    }", "    print(json.dumps(report, ensure_ascii=False))", "    return")
+
+
+def _listing(model: Model, features: Features) -> Iterator[str]:
+    """What is printed without options."""
+    yield "for path in NODES:"
+    yield '    print(f"{path} = {values[path]}")'
+    if features.backward:
+        assert model.of is not None
+        yield "    if path in gradients:"
+        yield f'        print(f"    d {_braced(model.of.path)} / d {{path}} = {{gradients[path]}}")'
+    if features.checks:
+        yield "for text, _, ok in checks:"
+        yield "    print(f\"expect {text}: {'holds' if ok else 'does not hold'}\")"
 
 
 def _list(names: Iterable[str]) -> str:
     return f"[{', '.join(map(quoted, names))}]"
 
 
-def _braced(text: str | None) -> str:
-    return (text or "").replace("\\", "\\\\").replace('"', '\\"').replace("{", "{{").replace("}", "}}")
+def _braced(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("{", "{{").replace("}", "}}")

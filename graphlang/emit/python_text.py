@@ -69,8 +69,8 @@ def dict_text(items: Mapping[str, str]) -> str:
 
 
 def returned(items: Mapping[str, str]) -> list[str]:
-    """The `return` of such a dictionary, in a function's body."""
+    """The `return` of such a dictionary, line by line."""
     text = "{" + ", ".join(f"{quoted(k)}: {v}" for k, v in items.items()) + "}"
     if len(text) <= 90:
-        return [f"    return {text}"]
-    return ["    return {", *(f"        {quoted(k)}: {v}," for k, v in items.items()), "    }"]
+        return [f"return {text}"]
+    return ["return {", *(f"    {quoted(k)}: {v}," for k, v in items.items()), "}"]

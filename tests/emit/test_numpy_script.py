@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphlang.emit.graph_text import graph_text
 from graphlang.emit.numpy_script import numpy_script
 from graphlang.run.report import as_json
 from tests.emit.models import CASES, build
-from tests.emit.test_graph_text import GOLDEN, GOLDENS, run
+from tests.emit.test_graph_text import GOLDEN, GOLDENS, random_products, run
 
 
 def execute(
@@ -44,6 +45,47 @@ def test_script_prints_the_same_object(
     printed = execute(numpy_script(model), args, tmp_path, capsys, monkeypatch)
     wanted = as_json(run(model, fed))
     assert json.dumps(json.loads(printed)) == json.dumps(wanted)
+
+
+def test_script_warns_of_expectations_that_do_not_hold_as_the_tool_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from graphlang.cli.main import main
+    from graphlang.differentiate.differentiate import differentiate
+    from graphlang.pipeline import compile_source, objective
+    from graphlang.source import SourceFile
+
+    text = """\
+input x = [[1.0, -2.0], [0.25, 1e9]]
+input k: int[N] = [1, 2, 3, 4, 5, 6, 7, 8]
+const n = 3
+y = x * x
+big = tile(y, [2, 2])
+f = sum(y) / n
+output f
+expect f == 1
+expect f > 1e30
+expect x == 2 * x within 1e-9
+expect big == 0
+expect k == 0
+expect (k > 3) == false
+expect k[0] > 1
+expect shape(x) == [2, 3]
+expect shape(k) == [7]
+expect n == 4
+expect grad(f, x) == 0
+expect grad(f, f) == 1
+expect grad(f,y)!=1/3
+expect -0.0 * f > f
+expect 1 / (f - f) == 0
+"""
+    (tmp_path / "m.graph").write_text(text, encoding="utf-8")
+    assert main(["run", str(tmp_path / "m.graph"), "--json", "--quiet"]) == 0
+    wanted = json.loads(capsys.readouterr().out)
+    assert len(wanted["warnings"]) > 10
+    outcome = compile_source(SourceFile("m.graph", text))
+    script = numpy_script(differentiate(outcome.value, objective(outcome.value, None)[0]))
+    assert json.loads(execute(script, ["--json"], tmp_path, capsys, monkeypatch)) == wanted
 
 
 def test_script_runs_by_itself_in_a_fresh_python(tmp_path: Path) -> None:
@@ -141,11 +183,21 @@ def test_names_of_python_are_avoided() -> None:
     assert "λ" in names and not names & {"lambda", "print", "np"}
 
 
-def test_a_large_graph_is_written_in_linear_time_and_runs(
+def test_a_large_graph_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 4000
     lines = ["input x0 = 0.5", *(f"x{i + 1} = tanh(x{i}) * 0.9" for i in range(count)), f"output x{count}"]
     model = build("\n".join(lines))
+    printed = execute(numpy_script(model), ["--json"], tmp_path, capsys, monkeypatch)
+    assert json.loads(printed) == as_json(run(model, {}))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_statements_are_written_and_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(random_products(100_000))
+    assert graph_text(model).count("\n") > 250_000
     printed = execute(numpy_script(model), ["--json"], tmp_path, capsys, monkeypatch)
     assert json.loads(printed) == as_json(run(model, {}))
