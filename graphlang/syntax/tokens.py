@@ -1,9 +1,9 @@
 """From characters to the tokens that the grammar's rules are written in.
 
 One pass over the text does what rules of a context-free grammar cannot say well: it decides where a newline
-ends a statement, pairs the brackets, collects comments beside the tokens, gives `on`, `within` and `grad`
-their meaning in the one place where they have one, and repairs what was written as in another language
-(`**`, `:=`, `≤`), reporting each.
+ends a statement, pairs the brackets, collects comments beside the tokens, and gives `on`, `within` and
+`grad` their meaning in the one place where they have one. What is wrong inside a token, or written as in
+another language (`**`, `:=`, `≤`), is reported and repaired with `repairs` and `literals`.
 
 Invariants: every character is covered by a token, a comment, white space or an error; brackets in the
 result are balanced for `{ }`; every statement is closed by an _END token. So the parser can always find the
@@ -12,165 +12,30 @@ end of a statement that it does not understand.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from graphlang.diagnostics.diagnostic import Label, Problems
 from graphlang.source import SourceFile, Span
+from graphlang.syntax import repairs
 from graphlang.syntax.grammar import Grammar
+from graphlang.syntax.literals import READERS, read_integer
+from graphlang.syntax.repairs import Reading, Slip
+from graphlang.syntax.token import OPERAND_ENDS, STARTERS, Token, Tokens
 from graphlang.syntax.tree import MAX_DEPTH, Comment
 
-MAX_INTEGER = 2**63 - 1
+_CLOSERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+_BRACKETS = {*_CLOSERS, *_CLOSERS.values()}
 
+# Words with a meaning in one place only, and words of Python that mean something else here.
+_CONTEXTUAL = {"on", "within", "True", "False", "None"}
 
-class Token:
-    """A token: its type in the grammar, its text, and the characters that it stands for."""
-
-    __slots__ = ("end", "start", "text", "type")
-
-    def __init__(self, type: str, text: str, start: int, end: int) -> None:
-        self.type = type
-        self.text = text
-        self.start = start
-        self.end = end
-
-    def __repr__(self) -> str:
-        return f"{self.type}({self.text!r}, {self.start}-{self.end})"
-
-
-@dataclass(slots=True)
-class Tokens:
-    """What `tokenize` found: tokens with an _END after every statement, and what stands beside them.
-
-    `docs` gives the comment block directly above the statement that starts at an offset; `faults` are the
-    offsets of the errors reported here, so that the parser need not report their consequences.
-    """
-
-    tokens: list[Token] = field(default_factory=list)
-    comments: list[Comment] = field(default_factory=list)
-    docs: dict[int, str] = field(default_factory=dict)
-    description: str = ""
-    faults: list[int] = field(default_factory=list)
+# Definitions never stand inside a block: unindented inside `{` they show that it is never closed.
+_OUTERMOST = frozenset(["NETWORK", "GATE", "DATA", "TRAIN", "IMPORT", "FROM"])
 
 
 def tokenize(source: SourceFile, grammar: Grammar, problems: Problems) -> Tokens:
     """All tokens of a text; errors go to `problems`."""
     return _Filter(source, grammar, problems).run()
-
-
-# --- tables --------------------------------------------------------------------------------------
-
-_CLOSER = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
-_CLOSER_TYPE = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
-_OPENER_TYPE = {closer: opener for opener, closer in _CLOSER_TYPE.items()}
-BRACKETS = {*_CLOSER_TYPE, *_OPENER_TYPE}
-
-# Words with a meaning in one place only, and words of Python that mean something else here.
-_CONTEXTUAL = {"on", "within", "True", "False", "None"}
-
-# Keywords that begin a statement: at the start of a line inside `(` or `[` they show that it is never closed.
-STARTERS = frozenset(
-    [
-        "INPUT",
-        "PARAM",
-        "STATE",
-        "CONST",
-        "NETWORK",
-        "GATE",
-        "LAYER",
-        "OPTIMIZER",
-        "INIT",
-        "FOR",
-        "IF",
-        "OUTPUT",
-        "EXPECT",
-        "ASSERT",
-        "METRIC",
-        "DATA",
-        "TRAIN",
-        "UPDATE",
-        "IMPORT",
-        "FROM",
-        "BACKWARD",
-    ]
-)
-# Those that never stand inside a block: unindented inside `{` they show that it is never closed.
-_OUTERMOST = frozenset(["NETWORK", "GATE", "DATA", "TRAIN", "IMPORT", "FROM"])
-
-# Tokens that can end an operand; what follows one of them is not the start of another.
-OPERAND_ENDS = frozenset(["NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "RPAR", "RSQB", "DOTS"])
-
-# foreign spelling: (our token type, our spelling, code, what to say instead of the default)
-_FOREIGN: dict[str, tuple[str, str, str, str | None]] = {
-    "**": ("CARET", "^", "E0102", "Powers are written with `^`."),
-    ":=": ("EQUALS", "=", "E0102", None),
-    "&&": ("AND", "and", "E0102", None),
-    "||": ("OR", "or", "E0102", None),
-    "!": ("NOT", "not", "E0102", None),
-    "<>": ("NE", "!=", "E0102", None),
-    "===": ("EQ", "==", "E0102", None),
-    "!==": ("NE", "!=", "E0102", None),
-    "=>": ("ARROW", "->", "E0102", "The arrow is written `->`; greater or equal is `>=`."),
-    "−": ("MINUS", "-", "E0102", "This is the typographic minus sign (U+2212)."),
-    "×": ("STAR", "*", "E0102", None),
-    "·": ("STAR", "*", "E0102", "Products are written with `*`, matrix products with `@`."),
-    "⊙": ("STAR", "*", "E0102", None),
-    "÷": ("SLASH", "/", "E0102", None),
-    "≤": ("LE", "<=", "E0102", None),
-    "≥": ("GE", ">=", "E0102", None),
-    "≠": ("NE", "!=", "E0102", None),
-    "→": ("ARROW", "->", "E0102", None),
-}
-
-_STRAY_HINTS = {
-    "'": "For the transpose of a matrix write `.T`, for text use double quotes.",
-    "&": "Write `and`.",
-    "|": "Write `or`.",
-    "!": "Write `not`.",
-    "?": "To choose between two wires write `where(condition, a, b)`.",
-    "$": "Names need no sign in front.",
-    "\\": "Inside `(` and `[` a line may be broken without any sign.",
-    "`": "Text is written in double quotes.",
-    "²": "Write `^2`.",
-    "³": "Write `^3`.",
-    "√": "Write `sqrt(x)`.",
-    "∑": "Write `sum(x)`.",
-    "∂": "The derivative of `f` with respect to `x` is `grad(f, x)`.",
-    "∇": "The derivative of `f` with respect to `x` is `grad(f, x)`.",
-    "∞": "There is no literal for infinity; it can come out of a division, for example `1 / 0.0`.",
-    "∈": "Write `in`.",
-    "∧": "Write `and`.",
-    "∨": "Write `or`.",
-    "¬": "Write `not`.",
-}
-
-_ESCAPE = re.compile(r"\\(u\{([^}\"\n]*)\}|[\s\S]|$)")
-_SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
-
-
-def string_value(text: str) -> str:
-    """The text that a STRING token stands for. Escapes that do not exist stand for themselves."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[2] is not None:
-            return code_point(match[2]) or ""
-        return _SIMPLE_ESCAPES.get(match[1], match[0])
-
-    inner = text[1:-1]
-    return _ESCAPE.sub(value, inner) if "\\" in inner else inner
-
-
-def code_point(digits: str) -> str | None:
-    """The character with a hexadecimal number, or None if there is none."""
-    if not re.fullmatch(r"[0-9a-fA-F]{1,6}", digits):
-        return None
-    number = int(digits, 16)
-    return None if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF else chr(number)
-
-
-# --- the pass ------------------------------------------------------------------------------------
 
 
 class _Filter:
@@ -191,18 +56,13 @@ class _Filter:
         self.at_top = True  # no token yet
         self.buried = 0  # depth below the deepest block that is read
         self.forgiving = False  # an unclosed string swallowed the rest of the line, closers included
-        self.rare: dict[str, Callable[[str, int, int], None]] = {
+        self.rare: dict[str, Callable[[str, str, int, int], None]] = {
+            **dict.fromkeys(READERS, self._literal),
             "NEWLINE": self._newline,
             "COMMENT": self._comment,
-            "STRING": self._string,
-            "FLOAT": self._float,
             "FOREIGN": self._foreign,
-            "POINT_FIRST": self._malformed,
-            "MALFORMED_NUMBER": self._malformed,
-            "UNCLOSED_STRING": self._unclosed_string,
-            "WRONG_QUOTES": self._wrong_quotes,
             "STRAY": self._stray,
-            "EDGE": lambda text, start, end: None,
+            "EDGE": lambda kind, text, start, end: None,
         }
 
     def run(self) -> Tokens:
@@ -219,17 +79,17 @@ class _Filter:
                 if word in _CONTEXTUAL:
                     kind = self._contextual(word, start, end)
                 elif kind == "NAME" and not word.isascii():
-                    word = self._name(word, start)
+                    word = self._repaired(repairs.read_name(word), start, end)
             elif kind == "LITERAL":
                 kind = literals[word]
-                if kind in BRACKETS or (kind == "EQUALS" and self.openers):
+                if kind in _BRACKETS or (kind == "EQUALS" and self.openers):
                     self._punctuation(kind, word, start, end)
                     continue
             elif kind in rare:
-                rare[kind](word, start, end)
+                rare[kind](kind, word, start, end)
                 continue
             elif len(word) > 18 and kind == "INT":
-                word = self._big_integer(word, start, end)
+                word = self._repaired(read_integer(word), start, end)
             if self.fresh:
                 self._begin_line(kind, start)
             if not self.buried:
@@ -244,23 +104,20 @@ class _Filter:
         if not self.buried:
             self.tokens.append(Token(kind, text, start, end))
 
-    def error(
-        self,
-        code: str,
-        start: int,
-        end: int,
-        message: str,
-        *,
-        label: str = "",
-        related: tuple[Label, ...] = (),
-        suggestion: str | None = None,
-        is_repaired: bool = False,
-    ) -> None:
-        """Report an error here. Unless it is repaired, the parser keeps quiet about what follows from it."""
-        if not is_repaired:
+    def report(self, slip: Slip, start: int, end: int, *related: Label) -> None:
+        """Report what is wrong with the token from `start` to `end`."""
+        if slip.end is not None:
+            end = start + slip.end
+        start += slip.at
+        if not slip.is_repaired:
             self.found.faults.append(start)
         self.problems.error(
-            code, self.span(start, end), message, label=label, related=related, suggestion=suggestion
+            slip.code,
+            self.span(start, end),
+            slip.message,
+            label=slip.label,
+            related=related,
+            suggestion=slip.suggestion,
         )
 
     def span(self, start: int, end: int) -> Span:
@@ -269,7 +126,7 @@ class _Filter:
 
     # --- lines and comments ----------------------------------------------------------------------
 
-    def _newline(self, text: str, start: int, end: int) -> None:
+    def _newline(self, kind: str, text: str, start: int, end: int) -> None:
         self.fresh = True
         if self.forgiving:
             self.forgiving = False
@@ -278,7 +135,7 @@ class _Filter:
         if self.block and text.count("\n") > 1:
             self._close_comment_block(None)
 
-    def _comment(self, text: str, start: int, end: int) -> None:
+    def _comment(self, kind: str, text: str, start: int, end: int) -> None:
         line = text[1:].rstrip()
         line = line[1:] if line.startswith(" ") else line
         self.found.comments.append(Comment(self.span(start, start + len(text.rstrip())), line))
@@ -331,7 +188,7 @@ class _Filter:
         if kind == "EQUALS":
             self._equals_inside(start)
             self.put(kind, text, start, end)
-        elif kind in _CLOSER_TYPE:
+        elif kind in _CLOSERS:
             self._open(Token(kind, text, start, end))
         elif kind == "RBRACE":
             self._close_brace(start, end)
@@ -379,7 +236,7 @@ class _Filter:
         if self.braces > MAX_DEPTH and token.type == "LBRACE":
             self.buried = 1
             message = f"Blocks are nested more than {MAX_DEPTH} deep here."
-            self.error("E0209", token.start, token.end, message, label="this block is left out")
+            self.report(Slip("E0209", message, label="this block is left out"), token.start, token.end)
 
     def _grad_statement(self) -> None:
         """`grad(` at the start of a statement is a line of a backward block."""
@@ -396,7 +253,7 @@ class _Filter:
         if self.openers and self.openers[-1].type != "LBRACE":
             self._report_unclosed("before the block ends")
         if not self.openers:
-            self._unmatched("}", start, end)
+            self.report(repairs.unmatched("}"), start, end)
             self.fresh = True
             return
         self._end_statement()
@@ -411,61 +268,38 @@ class _Filter:
         if self.buried:
             return
         if not self.openers or self.openers[-1].type == "LBRACE":
-            self._unmatched(text, start, end)
+            self.report(repairs.unmatched(text), start, end)
             return
         if self.fresh:
             self._begin_line(kind, start)  # while the bracket is still open: no statement ends here
         opener = self.openers.pop()
-        if _CLOSER_TYPE[opener.type] != kind:
-            wanted = _CLOSER[opener.type]
-            self.error(
-                "E0204",
-                start,
-                end,
-                f"`{text}` does not close `{opener.text}`.",
-                label=f"expected `{wanted}`",
-                related=(Label(self.span(opener.start, opener.end), "opened here"),),
-                suggestion=f"Write `{wanted}` here, or close `{opener.text}` before it.",
-            )
-            if self.openers and _CLOSER_TYPE[self.openers[-1].type] == kind:
-                # `[(a]`: the inner bracket was forgotten, and this one closes the outer.
-                self.put(_CLOSER_TYPE[opener.type], wanted, start, start)
-                self.openers.pop()
-            else:
-                kind = _CLOSER_TYPE[opener.type]
+        if _CLOSERS[opener.type] != kind:
+            kind = self._mismatched(kind, text, start, end, opener)
         self.put(kind, text, start, end)
 
-    def _unmatched(self, text: str, start: int, end: int) -> None:
-        opener = next(name for name, closer in _CLOSER.items() if closer == text)
-        sign = {"LPAR": "(", "LSQB": "[", "LBRACE": "{"}[opener]
-        self.error(
-            "E0204",
-            start,
-            end,
-            f"`{text}` closes nothing: no `{sign}` is open here.",
-            label="unmatched",
-            suggestion=f"Remove it, or write the missing `{sign}` before it.",
-        )
+    def _mismatched(self, kind: str, text: str, start: int, end: int, opener: Token) -> str:
+        """`)` closes `[`, or the other way round: the type of the bracket that it is taken for."""
+        place = Label(self.span(opener.start, opener.end), "opened here")
+        self.report(repairs.mismatched(text, opener.text), start, end, place)
+        wanted = _CLOSERS[opener.type]
+        if self.openers and _CLOSERS[self.openers[-1].type] == kind:
+            # `[(a]`: the inner bracket was forgotten, and this one closes the outer.
+            self.put(wanted, repairs.CLOSERS[opener.text], start, start)
+            self.openers.pop()
+            return kind
+        return wanted
 
     def _report_unclosed(self, when: str) -> None:
         """The innermost `(` or `[` is not closed in time; all of them up to the next `{` are given up."""
         opener = self.openers[-1]
-        closer = _CLOSER[opener.type]
-        self.error(
-            "E0203",
-            opener.start,
-            opener.end,
-            f"`{opener.text}` is not closed {when}.",
-            label="opened here",
-            suggestion=f"Write the missing `{closer}`.",
-        )
+        self.report(repairs.unclosed(opener.text, when), opener.start, opener.end)
         while self.openers and self.openers[-1].type != "LBRACE":
             self.openers.pop()
 
     def _close_blocks(self) -> None:
         """A definition begins at the left margin inside open blocks: the innermost was not closed."""
         opener = self.openers[-1]
-        self._report_unclosed_block(opener)
+        self.report(repairs.unclosed_block(), opener.start, opener.end)
         self.buried = 0
         while self.openers:
             self._end_statement()
@@ -473,21 +307,11 @@ class _Filter:
             self.tokens.append(Token("RBRACE", "}", self.tokens[-1].end, self.tokens[-1].end))
         self.braces = 0
 
-    def _report_unclosed_block(self, opener: Token) -> None:
-        self.error(
-            "E0203",
-            opener.start,
-            opener.end,
-            "`{` is never closed.",
-            label="opened here",
-            suggestion="Write the missing `}` at the end of the block.",
-        )
-
     def _finish(self) -> None:
         """End of the text: the last statement ends, and so do all brackets."""
         if self.block:
             self._close_comment_block(None)
-        self._newline("\n", 0, 0)
+        self._newline("NEWLINE", "\n", 0, 0)
         if self.openers and self.openers[-1].type != "LBRACE":
             self._report_unclosed("before the end of the file")
         if self.openers:
@@ -508,183 +332,45 @@ class _Filter:
             return "WITHIN" if last in OPERAND_ENDS and flat and self._in_expect() else "NAME"
         if last == "DOT":
             return "NAME"
-        if word == "None":
-            self.error(
-                "E0109",
-                start,
-                end,
-                "There is no `None`.",
-                suggestion="Leave the argument out; every name in a file has a value.",
-            )
-            return "NAME"
-        lower = word.lower()
-        self.error(
-            "E0109",
-            start,
-            end,
-            f"`{word}` is written `{lower}`.",
-            suggestion=f"Write `{lower}`.",
-            is_repaired=True,
-        )
-        return word.upper()
+        reading = repairs.read_python_constant(word)
+        self._repaired(reading, start, end)
+        return reading.kind
 
     def _in_expect(self) -> bool:
         """Whether the current statement is an `expect`."""
         return self.first < len(self.tokens) and self.tokens[self.first].type == "EXPECT"
 
-    def _name(self, word: str, start: int) -> str:
-        """A name with letters beyond ASCII, normalised; complains about characters that cannot be in one."""
-        normal = unicodedata.normalize("NFC", word)
-        if normal.isidentifier():
-            return normal
-        at = next((i for i in range(1, len(word) + 1) if not word[:i].isidentifier()), len(word)) - 1
-        sign = word[at]
-        plain = unicodedata.normalize("NFKC", sign)
-        if plain.isalnum() and plain.isascii():
-            hint: str | None = f"Write `{word[:at]}_{plain}`, or `{word[:at]}^{plain}` for a power."
-        else:
-            hint = _STRAY_HINTS.get(sign, "Names consist of letters, digits and `_`.")
-        message = f"The character {_describe(sign)} cannot be part of a name."
-        self.error("E0107", start + at, start + at + 1, message, suggestion=hint)
-        return normal
+    def _repaired(self, reading: Reading, start: int, end: int) -> str:
+        """Report what is wrong with a token; the text to go on with."""
+        for slip in reading.slips:
+            self.report(slip, start, end)
+        return reading.text
 
-    def _string(self, text: str, start: int, end: int) -> None:
-        if "\\" in text:
-            for match in _ESCAPE.finditer(text, 1, len(text) - 1):
-                self._check_escape(match, start)
-        self.put("STRING", text, start, end)
+    def _literal(self, kind: str, text: str, start: int, end: int) -> None:
+        ours, text, slips = READERS[kind](text)
+        for slip in slips:
+            self.report(slip, start, end)
+        self.put(ours, text, start, end)
+        if kind == "UNCLOSED_STRING":
+            self.forgiving = True
 
-    def _check_escape(self, match: re.Match[str], start: int) -> None:
-        at, end = start + match.start(), start + match.end()
-        if match[2] is not None:
-            if code_point(match[2]) is None:
-                message = f"`{match[0]}` is not the number of a character."
-                hint = "Write one to six hexadecimal digits, at most 10FFFF: `\\u{3bb}` is λ."
-                self.error("E0104", at, end, message, suggestion=hint)
-        elif match[1] not in _SIMPLE_ESCAPES:
-            hint = 'The escapes are `\\"`, `\\\\`, `\\n`, `\\t` and `\\u{…}`; a backslash itself is `\\\\`.'
-            self.error("E0104", at, end, f"There is no escape `{match[0]}`.", suggestion=hint)
-
-    def _float(self, text: str, start: int, end: int) -> None:
-        if float(text) == float("inf"):
-            message = f"The number `{_short(text)}` is too large for a float."
-            hint = "The largest is about 1.8e308."
-            self.error("E0106", start, end, message, suggestion=hint)
-            text = "0.0"
-        self.put("FLOAT", text, start, end)
-
-    def _big_integer(self, text: str, start: int, end: int) -> str:
-        digits = text.replace("_", "").lstrip("0")
-        if len(digits) < 19 or (len(digits) == 19 and int(digits) <= MAX_INTEGER):
-            return digits or "0"
-        message = f"The integer `{_short(text)}` does not fit into 64 bits."
-        hint = f"The largest is {MAX_INTEGER}; for a float write a decimal point or an exponent."
-        self.error("E0106", start, end, message, suggestion=hint)
-        return "0"
-
-    def _malformed(self, text: str, start: int, end: int) -> None:
-        kind, repaired, hint = _repair_number(text)
-        message = f"`{_short(text)}` is not a number."
-        self.error("E0105", start, end, message, suggestion=hint)
-        self.put(kind, repaired, start, end)
-
-    def _foreign(self, text: str, start: int, end: int) -> None:
+    def _foreign(self, kind: str, text: str, start: int, end: int) -> None:
         """Another language's spelling: reported, and read as ours."""
-        if text == ";":
-            hint = "Put each statement on its own line; a newline ends it."
-            self.error(
-                "E0108", start, end, "Statements are not separated by `;`.", suggestion=hint, is_repaired=True
-            )
-            self._end_statement()
-        elif text in ("++", "--"):
-            if text == "--" or (self.tokens and self.tokens[-1].type in OPERAND_ENDS):
-                self._increment(text, start, end)
-            else:
-                self.put("PLUS", "+", start, start + 1)
-        elif text in _FOREIGN:
-            kind, ours, code, note = _FOREIGN[text]
-            message = f"`{text}` is written `{ours}` here."
-            hint = f"Write `{ours}`." if note is None else f"Write `{ours}`. {note}"
-            self.error(code, start, end, message, suggestion=hint, is_repaired=True)
-            self.put(kind, ours, start, end)
-        else:
-            operator = text[:-1].replace("**", "^")
-            name = self.tokens[-1].text if self.tokens and self.tokens[-1].type == "NAME" else "x"
-            message = f"There is no `{text}`: a name is bound once."
-            hint = f"Give the result a name of its own, for example `{name}2 = {name} {operator} …`."
-            self.error("E0102", start, end, message, suggestion=hint, is_repaired=True)
-            self.put("EQUALS", "=", start, end)
-
-    def _increment(self, text: str, start: int, end: int) -> None:
-        message = f"There is no `{text}`: a name is bound once."
-        self.error("E0102", start, end, message, suggestion="Give the result a name of its own.")
-
-    def _unclosed_string(self, text: str, start: int, end: int) -> None:
-        self.error(
-            "E0103",
-            start,
-            start + len(text.rstrip()),
-            "The text is not closed on this line.",
-            label='no closing `"`',
-            suggestion='Write `"` at its end; a line break inside is `\\n`.',
-        )
-        self.put("STRING", text.rstrip().replace("\\", "") + '"', start, end)
-        self.forgiving = True
-
-    def _wrong_quotes(self, text: str, start: int, end: int) -> None:
-        message = "Text is written in straight double quotes."
-        inner = text[1:-1].replace('"', "'").replace("\\", "")
-        self.error("E0113", start, end, message, suggestion=f'Write `"{_short(inner)}"`.', is_repaired=True)
-        self.put("STRING", f'"{inner}"', start, end)
-
-    def _stray(self, text: str, start: int, end: int) -> None:
-        """A character that means nothing. A run of the same is reported once."""
-        if start and self.source.text[start - 1] == text and self.found.faults[-1:] == [start - 1]:
-            self.found.faults[-1] = start
+        last = self.tokens[-1] if self.tokens else None
+        if text == "++" and not (last and last.type in OPERAND_ENDS):
+            self.put("PLUS", "+", start, start + 1)
             return
-        message = f"The character {_describe(text)} has no meaning here."
-        self.error("E0101", start, end, message, suggestion=_STRAY_HINTS.get(text))
+        reading = repairs.read_foreign(text, last.text if last and last.type == "NAME" else "x")
+        ours = self._repaired(reading, start, end)
+        if reading.kind == "_END":
+            self._end_statement()
+        elif reading.kind:
+            self.put(reading.kind, ours, start, end)
 
-
-def _repair_number(text: str) -> tuple[str, str, str]:
-    """Type and text of the number that was probably meant, and what to suggest."""
-    if re.fullmatch(r"[0-9]+\.", text):
-        return "FLOAT", text + "0", f"Write `{_short(text)}0`."
-    if re.fullmatch(r"\.[0-9]+([eE][0-9]+)?", text):
-        return "FLOAT", "0" + text if len(text) < 300 else "0.0", f"Write `0{_short(text)}`."
-    if re.fullmatch(r"0[xXbBoO][0-9a-fA-F]+", text) and len(text) < 16:
-        value = int(text, 0) if _is_radix(text) else 0
-        return "INT", str(value), f"Numbers are decimal: write `{value}`."
-    if match := re.fullmatch(r"([0-9]+)([^\W\d]\w*)", text):
-        if match[2] in ("e", "E"):
-            return "FLOAT", "0.0", f"An exponent needs digits, for example `{_short(match[1])}e-3`."
-        if match[2][0] != "_":
-            hint = f"A product needs its sign: `{_short(match[1])} * {_short(match[2])}`. "
-            return "INT", "0", hint + "Names begin with a letter."
-    if "__" in text or "_." in text or "._" in text or text.endswith("_"):
-        return "INT", "0", "A `_` stands between two digits: `1_000`."
-    if text.count(".") > 1:
-        return "FLOAT", "0.0", "A number has one decimal point."
-    return "FLOAT", "0.0", "Numbers look like `3`, `1_000`, `0.5` or `1e-4`."
-
-
-def _is_radix(text: str) -> bool:
-    try:
-        int(text, 0)
-    except ValueError:
-        return False
-    return True
-
-
-def _short(text: str) -> str:
-    """Text for a message, cut if it is long."""
-    return text if len(text) <= 24 else text[:20] + "…"
-
-
-def _describe(sign: str) -> str:
-    """A character as a message shows it."""
-    number = f"U+{ord(sign):04X}"
-    if sign.isprintable() and not sign.isspace():
-        return f"`{sign}`" if sign.isascii() else f"`{sign}` ({number})"
-    name = unicodedata.name(sign, "a control character").lower()
-    return f"{number} ({name})"
+    def _stray(self, kind: str, text: str, start: int, end: int) -> None:
+        """A character that means nothing. A run of the same is reported once."""
+        faults = self.found.faults
+        if start and self.source.text[start - 1] == text and faults[-1:] == [start - 1]:
+            faults[-1] = start
+        else:
+            self.report(repairs.stray_character(text), start, end)

@@ -1,5 +1,6 @@
 """The parser: trees, spans, precedence, recovery, and that no text whatever makes it raise."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -180,6 +181,24 @@ def test_all_errors_are_found_in_one_run() -> None:
     ]
     assert outcome.value.body[0] == tree.ErrorStatement(outcome.value.body[0].span, ("inptu", "x"))
     assert [type(s).__name__ for s in outcome.value.body] == ["ErrorStatement", "Gate", "If", "Bind", "Bind"]
+
+
+@pytest.mark.parametrize("condition", ["a == 1 and b == 2", "a == 1 or b == 2", "not a == 1"])
+def test_comparisons_that_are_joined_are_to_be_written_one_by_one(condition: str) -> None:
+    (problem,) = parse(SourceFile("test.graph", f"expect {condition}")).problems
+    assert problem.code == "E0215"
+    assert problem.suggestion and problem.suggestion.startswith("Write one `expect` for each comparison")
+
+
+def test_parsing_leaves_the_garbage_collector_as_it_was() -> None:
+    read("x = 1")
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        read("x = 1")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_a_broken_first_line_does_not_hide_its_block() -> None:

@@ -1,0 +1,169 @@
+"""What the rules of expressions make. A value's depth is that of its parts and one, up to `MAX_DEPTH`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphlang.diagnostics.diagnostic import Label
+from graphlang.source import Span
+from graphlang.syntax import tree as t
+from graphlang.syntax.literals import string_value
+from graphlang.syntax.reduction import Reduction, shorten
+from graphlang.syntax.token import Token
+
+
+class Expressions(Reduction):
+    """The functions for expressions."""
+
+    def too_deep(self, below: Sequence[t.Expr | None]) -> t.ErrorExpr:
+        """Stands for an expression that is nested too deeply; reported at the first level too many."""
+        span = self.span()
+        if not any(isinstance(e, t.ErrorExpr) for e in below):
+            message = f"This expression is nested more than {t.MAX_DEPTH} levels deep."
+            self.error("E0209", span, message, suggestion="Give a name to a part of it.")
+        return t.ErrorExpr(span, depth=t.MAX_DEPTH)
+
+    def nest(self, node: Callable[..., t.Expr], below: Sequence[t.Expr | None], *parts: Any) -> t.Expr:
+        """A node one level above the expressions `below`."""
+        depth = 1 + max((e.depth for e in below if e is not None), default=0)
+        if depth > t.MAX_DEPTH:
+            return self.too_deep(below)
+        return node(self.span(), *parts, depth=depth)
+
+    def binary(self, parts: list[Any]) -> t.Expr:
+        """`left operator right`. A chain that leans left counts as one level."""
+        left, op, right = parts
+        depth = left.depth if type(left) is t.Binary else left.depth + 1
+        if right.depth >= depth:
+            depth = right.depth + 1
+        if depth > t.MAX_DEPTH:
+            return self.too_deep((left, right))
+        source = self.source
+        op_span = Span(source, op.start, op.end)
+        return t.Binary(self.span(), op.text, left, right, op_span, depth=depth)
+
+    def chained(self, parts: list[Any]) -> t.Expr:
+        """`a < b < c`: reported; read on as if it were one comparison after the other."""
+        left, op, right = parts
+        middle = left.right.span.text if isinstance(left, t.Binary) else "b"
+        first, last = left.span.text, shorten(right.span.text)
+        if isinstance(left, t.Binary):
+            self.error(
+                "E0208",
+                self.token_span(op),
+                "Comparisons do not chain.",
+                label="second comparison",
+                related=[Label(left.op_span, "first comparison")],
+                suggestion=f"Write `{shorten(first)} and {shorten(middle)} {op.text} {last}`.",
+            )
+        return t.ErrorExpr(self.span())
+
+    def unary(self, parts: list[Any]) -> t.Expr:
+        """`-x`, `+x`, `not x`."""
+        op, operand = parts
+        return self.nest(t.Unary, (operand,), op.text, operand)
+
+    def pipe(self, parts: list[Any]) -> t.Expr:
+        """`value -> target`."""
+        value, target = parts
+        if not isinstance(target, t.Name | t.Attribute | t.Call | t.ErrorExpr):
+            self.error(
+                "E0219",
+                target.span,
+                "The right side of `->` must be something that can be called.",
+                label="not a function",
+                suggestion="Write a name or a call: `x -> relu`, `x -> dense(64)`.",
+            )
+            return t.ErrorExpr(self.span())
+        depth = max(value.depth if type(value) is t.Pipe else value.depth + 1, target.depth + 1)
+        if depth > t.MAX_DEPTH:
+            return self.too_deep((value, target))
+        return t.Pipe(self.span(), value, target, depth=depth)
+
+    def range_(self, parts: list[Any]) -> t.Expr:
+        """`start..stop`."""
+        return self.nest(t.Range, parts, *parts)
+
+    def call(self, parts: list[Any]) -> t.Expr:
+        """`f(a, b = c)`."""
+        function, *args = parts
+        if isinstance(function, t.Number | t.String | t.Boolean | t.ListExpr | t.TupleExpr):
+            text = shorten(function.span.text)
+            hint = f"A product needs its sign: `{text} * (…)`." if isinstance(function, t.Number) else None
+            self.error("E0224", function.span, f"`{text}` cannot be called.", suggestion=hint)
+            return t.ErrorExpr(self.span())
+        self.check_arguments(args)
+        below = [function, *[a.value for a in args]]
+        return self.nest(t.Call, below, function, tuple(args))
+
+    def check_arguments(self, args: list[t.Argument]) -> None:
+        """Positional arguments come first, and no name comes twice."""
+        named: t.Argument | None = None
+        for arg in args:
+            if arg.name:
+                named = arg
+            elif named:
+                self.error(
+                    "E0223",
+                    arg.span,
+                    "An argument without a name follows one with a name.",
+                    related=[Label(named.span, "named argument")],
+                    suggestion="Put it in front, or give it its name.",
+                )
+        self.no_repeats([a.name for a in args if a.name], "given twice")
+
+    def positional(self, parts: list[Any]) -> t.Argument:
+        """An argument without a name."""
+        return t.Argument(self.span(), None, parts[0])
+
+    def named(self, parts: list[Any]) -> t.Argument:
+        """`name = value`."""
+        return t.Argument(self.span(), self.ident(parts[0]), parts[1])
+
+    def index(self, parts: list[Any]) -> t.Expr:
+        """`x[0, 1:3, ...]`."""
+        value, *items = parts
+        return self.nest(t.Index, parts, value, tuple(items))
+
+    def slice_(self, parts: list[Any]) -> t.Expr:
+        """`[start] ":" [stop] [":" [step]]`."""
+        start, _, stop = parts[:3]
+        step = parts[4] if len(parts) > 4 else None
+        return self.nest(t.Slice, (start, stop, step), start, stop, step)
+
+    def attribute(self, parts: list[Any]) -> t.Expr:
+        """`x.T`."""
+        value, name = parts
+        return self.nest(t.Attribute, (value,), value, self.ident(name))
+
+    # --- names and literals ----------------------------------------------------------------------------
+
+    def name(self, parts: list[Token]) -> t.Name:
+        """A name that is used."""
+        token = parts[0]
+        return t.Name(Span(self.source, token.start, token.end), token.text)
+
+    def integer(self, parts: list[Token]) -> t.Number:
+        """`1_000`."""
+        return t.Number(self.span(), int(parts[0].text))
+
+    def float_(self, parts: list[Token]) -> t.Number:
+        """`1e-4`."""
+        return t.Number(self.span(), float(parts[0].text))
+
+    def string(self, parts: list[Token]) -> t.String:
+        """Text in quotes."""
+        return t.String(self.span(), string_value(parts[0].text))
+
+    def boolean(self, parts: list[Token]) -> t.Boolean:
+        """`true`, `false`."""
+        return t.Boolean(self.span(), parts[0].type == "TRUE")
+
+    def list_(self, parts: list[t.Expr]) -> t.Expr:
+        """`[a, b]`."""
+        return self.nest(t.ListExpr, parts, tuple(parts))
+
+    def tuple_(self, parts: list[t.Expr]) -> t.Expr:
+        """`(a, b)`."""
+        return self.nest(t.TupleExpr, parts, tuple(parts))
