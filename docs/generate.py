@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from graphlang.diagnostics.codes import CODES
-from graphlang.elaborate.arguments import usage
+from graphlang.elaborate.operations import usage
 from graphlang.graph.op import Op
 from graphlang.ops import registry
 from graphlang.source import SourceFile

@@ -8,15 +8,14 @@ from typing import Any
 from graphlang.diagnostics import Label
 from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import gates
+from graphlang.elaborate.arguments import Args
 from graphlang.elaborate.context import Context
-from graphlang.elaborate.expressions import as_node
-from graphlang.elaborate.values import BAD, describe, has_type
+from graphlang.elaborate.values import BAD, describe, excerpt, has_type
+from graphlang.elaborate.wires import as_node
 from graphlang.graph.node import GRAD, Node
 from graphlang.source import Span
 from graphlang.types.dims import product
 from graphlang.types.tensor import DType, shape_text
-
-Args = list[tuple[str | None, Any, Span]]
 
 
 def call(ctx: Context, name: str, args: Args, span: Span) -> Any:
@@ -55,9 +54,9 @@ def _grad(ctx: Context, args: Args, span: Span) -> Any:
         return ctx.error(
             "E0701",
             args[0][2],
-            f"Only a scalar can be differentiated, but `{_text(args[0][2])}` has shape {f.type}.",
+            f"Only a scalar can be differentiated, but `{excerpt(args[0][2])}` has shape {f.type}.",
             related=_made(f, args[0][2]),
-            suggestion=f"Reduce it first: `sum({_text(args[0][2])})` or `mean({_text(args[0][2])})`.",
+            suggestion=f"Reduce it first: `sum({excerpt(args[0][2])})` or `mean({excerpt(args[0][2])})`.",
         )
     builder = ctx.builder
     builder.span = span
@@ -72,7 +71,7 @@ def _differentiable(ctx: Context, value: Any, where: Span) -> Node | None:
         ctx.error(
             "E0703",
             where,
-            f"`grad` is about wires, but `{_text(where)}` is {describe(value)}.",
+            f"`grad` is about wires, but `{excerpt(where)}` is {describe(value)}.",
             suggestion=f"Make it an input: `input {where.text} = {value}`."
             if isinstance(value, (int, float)) and where.text.isidentifier()
             else None,
@@ -84,7 +83,7 @@ def _differentiable(ctx: Context, value: Any, where: Span) -> Node | None:
         ctx.error(
             "E0702",
             where,
-            f"`{_text(where)}` holds {_ENTRIES[value.type.dtype]} (type {value.type}),"
+            f"`{excerpt(where)}` holds {_ENTRIES[value.type.dtype]} (type {value.type}),"
             " and those have no gradient.",
             related=_made(value, where),
             suggestion=f"Declare it with floats: `input {value.path}: {shape_text(value.shape)}`."
@@ -104,11 +103,6 @@ def _made(node: Node, where: Span) -> list[Label]:
         return []
     what = "is declared" if node.is_leaf else "is computed"
     return [Label(node.span, f"`{node.path}` {what} here and {has_type(node)}")]
-
-
-def _text(span: Span) -> str:
-    text = " ".join(span.text.split())
-    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _params(ctx: Context, args: Args, span: Span) -> Any:

@@ -40,6 +40,24 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def free_size_note(size: Dim) -> str:
+    """Why a size is not known at compile time."""
+    names = " and ".join(f"`{n}`" for n in sorted(size.names))
+    if len(size.names) == 1:
+        return f"{names} is a free size: it is known only when data are fed."
+    return f"{names} are free sizes: they are known only when data are fed."
+
+
+def free_sizes_in(ctx: Context, expr: tree.Expr) -> list[str]:
+    """Why a condition on free sizes is not known at compile time."""
+    for node in tree.walk(expr):
+        if isinstance(node, tree.Name):
+            found = ctx.env.find(node.id)
+            if found is not None and isinstance(found.value, Dim):
+                return [free_size_note(found.value)]
+    return []
+
+
 def fold_unary(ctx: Context, expr: tree.Unary, value: Any) -> Any:
     """`-value` or `not value` for a compile-time value."""
     if expr.op == "not":

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Problems
 from graphlang.elaborate.scopes import Env
-from graphlang.elaborate.values import BAD, Definition, Instance, has_type
+from graphlang.elaborate.values import BAD, Definition, Instance, excerpt, has_type
 from graphlang.graph.model import Column, DataSpec, Expectation, TrainingSpec
 from graphlang.graph.node import INPUT, GateRule, Node, Scope
 from graphlang.graph.op import Op, RuleError
 from graphlang.ops.build import Builder
 from graphlang.source import Span
+from graphlang.syntax import tree
 from graphlang.types.dims import Sizes
 from graphlang.types.tensor import shape_text
 
@@ -114,7 +115,8 @@ class Context:
         self.grad_stand_ins: dict[Node, Node] = {}
         self._template_seen: tuple[Builder, int, set[Node]] | None = None
         # Filled in by elaborate.py; expressions, calls and statements need one another.
-        self.run_body: Callable[..., None] = _unset
+        self.run_body: Callable[[Context, tuple[tree.Statement, ...]], None] = _unset
+        self.evaluate: Callable[[Context, tree.Expr], Any] = _unset
 
     @property
     def frame(self) -> Frame:
@@ -200,7 +202,7 @@ class Context:
         attr_spans: Mapping[str, Span] | None = None,
     ) -> Node:
         """Report what a shape rule refused, naming operands as they are written and where each is from."""
-        texts = [_short(where) for _, where in operands]
+        texts = [excerpt(where) for _, where in operands]
         culprit = _culprit(error, span, operands, attr_spans or {})
         labels: dict[Span, str] = {}
         for (value, where), text in zip(operands, texts, strict=True):
@@ -243,13 +245,8 @@ class Context:
             self.builder.scope = before
 
 
-def _unset(*_args: object) -> None:
+def _unset(*_args: object) -> Any:
     raise AssertionError("the context is not complete")
-
-
-def _short(span: Span) -> str:
-    text = " ".join(span.text.split())
-    return text if len(text) <= 40 else text[:37] + "…"
 
 
 def _covers(outer: Span, inner: Span) -> bool:

@@ -43,7 +43,7 @@ def elaborate(
     """
     problems = Problems()
     ctx = Context(problems, training=training, overrides=dict(overrides or {}))
-    ctx.run_body = run_body
+    ctx.run_body, ctx.evaluate = run_body, evaluate
     module = Module(file)
     with _deep_recursion():
         collect(module, problems)

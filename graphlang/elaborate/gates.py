@@ -11,10 +11,10 @@ from typing import Any
 
 from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
-from graphlang.elaborate.expressions import apply, as_node, stand_in, wire
 from graphlang.elaborate.scopes import Env
 from graphlang.elaborate.signatures import is_wire_parameter
 from graphlang.elaborate.values import BAD, Definition, has_type
+from graphlang.elaborate.wires import apply, as_node, stand_in, wire
 from graphlang.graph.node import GateRule, Node, Scope
 from graphlang.ops import registry
 from graphlang.ops.build import Builder

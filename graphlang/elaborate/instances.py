@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from graphlang.diagnostics import Label
-from graphlang.elaborate import arguments, builtins
+from graphlang.elaborate import arguments, builtins, operations
+from graphlang.elaborate.arguments import Args
 from graphlang.elaborate.context import MAX_CALL_DEPTH, Context, Frame
-from graphlang.elaborate.expressions import as_node, evaluate, evaluate_function
+from graphlang.elaborate.gates import gate_rule
+from graphlang.elaborate.names import look_up
 from graphlang.elaborate.scopes import Binding, Env
 from graphlang.elaborate.signatures import bind_wire, is_wire_parameter
 from graphlang.elaborate.unknown import bound_inside
@@ -27,11 +29,10 @@ from graphlang.elaborate.values import (
     is_constant,
     is_what,
 )
+from graphlang.elaborate.wires import as_node
 from graphlang.graph.node import Node, Scope
 from graphlang.source import Span
 from graphlang.syntax import tree
-
-Args = list[tuple[str | None, Any, Span]]
 
 
 def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
@@ -41,7 +42,10 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
         name_span = target.function.span
         args = [
             *entering,
-            *((a.name.text if a.name else None, evaluate(ctx, a.value), a.value.span) for a in target.args),
+            *(
+                (a.name.text if a.name else None, ctx.evaluate(ctx, a.value), a.value.span)
+                for a in target.args
+            ),
         ]
     else:
         function, name_span, args = evaluate_function(ctx, target), target.span, entering
@@ -54,10 +58,10 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
             ctx.is_incomplete |= function.kind == "network"
         # What failed to enter through a pipeline may have been several values.
         if function is not BAD and not any(value is BAD for _, value, _ in entering):
-            arguments.check_names(ctx, function, args, span)
+            _check_names(ctx, function, args, span)
         return BAD
     if isinstance(function, Operation):
-        return arguments.call_operation(ctx, function, args, span)
+        return operations.call_operation(ctx, function, args, span)
     if isinstance(function, Builtin):
         return builtins.call(ctx, function.name, args, span)
     if isinstance(function, Instance):
@@ -71,6 +75,21 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
         related=declared_label(function, name_span, is_value_needed=False),
         suggestion=_how_to_multiply(target, name_span),
     )
+
+
+def evaluate_function(ctx: Context, expr: tree.Expr) -> Any:
+    """What stands in front of the parentheses of a call, where `params` is not yet a list."""
+    return look_up(ctx, expr) if isinstance(expr, tree.Name) else ctx.evaluate(ctx, expr)
+
+
+def _check_names(ctx: Context, function: Any, args: Args, span: Span) -> None:
+    """Report missing, unknown and superfluous arguments of a call that is left out after another error."""
+    if isinstance(function, Instance):
+        function, args = function.definition, [*args, *function.args]
+    if isinstance(function, Definition):
+        arguments.match(ctx, function, function.syntax.parameters, args, span)
+    elif isinstance(function, Operation):
+        operations.check_names(ctx, function.op, args, span)
 
 
 def _how_to_multiply(target: tree.Expr, name: Span) -> str:
@@ -149,7 +168,7 @@ def _call_init(ctx: Context, definition: Definition, args: Args, span: Span) -> 
         if not _bind_parameters(ctx, frame, definition, args, span):
             return BAD
         ctx.frames.append(frame)
-        value = evaluate(ctx, definition.syntax.value)
+        value = ctx.evaluate(ctx, definition.syntax.value)
         ctx.frames.pop()
     return value
 
@@ -249,8 +268,6 @@ def _results(ctx: Context, definition: Definition, scope: Scope, span: Span, sta
     if any(isinstance(v, Node) and v.type.is_poison for v in values):
         return BAD
     if isinstance(syntax, tree.Gate) and syntax.backward is not None and BAD not in values:
-        from graphlang.elaborate.gates import gate_rule
-
         values = gate_rule(ctx, definition, syntax.backward, values, scope, span)
     if BAD in values or ctx.frame.is_abandoned:
         return BAD

@@ -6,9 +6,9 @@ from typing import Any
 
 from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
-from graphlang.elaborate.expressions import as_node, evaluate
 from graphlang.elaborate.scopes import Binding
 from graphlang.elaborate.values import BAD, CALLABLES, Definition, declared_label, describe, has_type
+from graphlang.elaborate.wires import as_node
 from graphlang.graph.node import Node
 from graphlang.source import Span
 from graphlang.syntax import tree
@@ -190,7 +190,7 @@ def _pattern_size(ctx: Context, frame: Frame, expr: tree.Expr) -> Any:
     try:
         for name in bound:
             frame.env.names[name] = Binding(Dim.of("?" + name), None)
-        value = evaluate(ctx, expr)
+        value = ctx.evaluate(ctx, expr)
     finally:
         for name in bound:
             del frame.env.names[name]

@@ -10,6 +10,7 @@ from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.arguments import knows_names
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import BINARY_OPS, UNARY_OPS, evaluate
+from graphlang.elaborate.names import declare
 from graphlang.elaborate.values import (
     BAD,
     Definition,
@@ -62,8 +63,6 @@ _HABITS = {
 
 def declare_data(ctx: Context, statement: tree.Data) -> None:
     """`data digits = csv("digits.csv") { x = columns("p0".."p63") / 16 }`."""
-    from graphlang.elaborate.statements import declare
-
     spec = _source(ctx, statement)
     if spec is not None and declare(ctx, statement.name, BAD):
         ctx.data[statement.name.text] = spec

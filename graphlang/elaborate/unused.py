@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
-from graphlang.elaborate.expressions import BUILTINS
 from graphlang.elaborate.modules import Module
+from graphlang.elaborate.names import BUILTINS
 from graphlang.elaborate.scopes import Binding, Env
 from graphlang.elaborate.unknown import unknown_name
 from graphlang.elaborate.values import BAD, Definition

@@ -99,6 +99,18 @@ def places(items: tuple[Any, ...], otherwise: Span) -> tuple[Span, ...]:
     return items.spans if isinstance(items, Listed) else (otherwise,) * len(items)
 
 
+def excerpt(span: Span) -> str:
+    """What stands somewhere, on one line and cut short, for messages."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= 40 else text[:37] + "…"
+
+
+def passage(span: Span) -> str:
+    """What stands somewhere, on one line: longer than an excerpt, for messages about a whole line."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
 _LEAVES = {INPUT: "input", PARAM: "parameter", STATE: "state"}
 
 
