@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, kernel_keywords, leaves, sample_types
 
 from graphlang.graph.op import Op, Sample
 from graphlang.ops import registry
@@ -20,6 +19,7 @@ from graphlang.ops.build import Builder
 from graphlang.ops.wire import Wire
 from graphlang.types.dims import Dim, Sizes
 from graphlang.types.tensor import DType, TensorType
+from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, kernel_keywords, leaves, sample_types
 
 OPS = registry.all_ops()
 CASES = [pytest.param(op, s, id=f"{name}-{i}") for name, op in OPS.items() for i, s in enumerate(op.samples)]

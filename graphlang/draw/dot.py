@@ -7,28 +7,27 @@ rank, so do their wires, and an unseen point between two wires of a rank centres
 
 In layer views an edge carries its shape as a label that floats above the line, and the longest path is kept
 straight. A wire that enters an open box passes a pin at its left, not its title.
-
-Every name and text is quoted here, by `_quoted` or `_html`: pydot takes `node` for a keyword, `a:b` for a
-port, and leaves a `"` in a name as it is.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
-from graphlang.draw.scene import MANY_ITEMS, Box, Item, Scene, Use, Wire
-from graphlang.draw.text import name_parts
+from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
+from graphlang.draw.sizes import wire_width
+from graphlang.draw.styles import ITEM_STYLES
 from graphlang.draw.theme import FONT, THEMES, Theme
+from graphlang.draw.view import MANY_ITEMS
 
 if TYPE_CHECKING:
     import pydot
 
-# Points per character and line of a wire's text, and what is left around it.
-_CHARACTER, _LINE, _AROUND, _NARROWEST = 8, 16, 8, 24
+# Points per line of a wire's text, and what is left around it.
+_LINE, _AROUND = 16, 8
 
 
 def dot_text(scene: Scene) -> str:
@@ -73,7 +72,7 @@ class _Writer:
                 count += 1
                 wanted = f"{cleaned(id)} {count}"
             self._taken.add(wanted)
-            self._names[key] = _quoted(wanted)
+            self._names[key] = quoted(wanted)
         return self._names[key]
 
     # --- the whole -----------------------------------------------------------------------------
@@ -82,7 +81,7 @@ class _Writer:
         import pydot
 
         scene, theme = self.scene, self.theme
-        graph = pydot.Dot(_quoted(scene.name), graph_type="digraph")
+        graph = pydot.Dot(quoted(scene.name), graph_type="digraph")
         ranksep, nodesep = _spacing(scene)
         _set(graph, rankdir="LR", bgcolor=theme.ground, pad=0.2, ranksep=ranksep, nodesep=nodesep,
              fontname=FONT, fontcolor=theme.text, fontsize=13)  # fmt: skip
@@ -90,7 +89,7 @@ class _Writer:
             # Graphviz's own limits on perfecting a layout; the picture is as good, and done in seconds.
             _set(graph, nslimit=2, nslimit1=2, mclimit=0.5)
         if scene.description:
-            _set(graph, tooltip=_quoted(scene.description))
+            _set(graph, tooltip=quoted(scene.description))
         defaults = {
             "fontname": FONT,
             "fontsize": 15,
@@ -98,7 +97,7 @@ class _Writer:
             "color": theme.outline,
             "penwidth": 1.4,
         }
-        graph.add_node(pydot.Node("node", **_attributes(defaults)))
+        graph.add_node(pydot.Node("node", **attributes_of(defaults)))
         defaults = {
             "color": theme.line,
             "penwidth": 1,
@@ -107,7 +106,7 @@ class _Writer:
             "fontsize": 11,
             "fontcolor": theme.faint,
         }
-        graph.add_node(pydot.Node("edge", **_attributes(defaults)))
+        graph.add_node(pydot.Node("edge", **attributes_of(defaults)))
         self._fill(graph, "")
         for wire in scene.wires:
             self._edges(graph, wire)
@@ -131,20 +130,20 @@ class _Writer:
         import pydot
 
         theme, depth = self.theme, self.flow.depth(box.id)
-        label = f"<B>{_html(box.title)}</B>"
+        label = f"<B>{html(box.title)}</B>"
         if box.detail:
-            label += f'  <FONT POINT-SIZE="10.5" COLOR="{theme.faint}">{_html(box.detail)}</FONT>'
-        cluster = pydot.Subgraph(_quoted(f"cluster_{cleaned(box.id)}"))
+            label += f'  <FONT POINT-SIZE="10.5" COLOR="{theme.faint}">{html(box.detail)}</FONT>'
+        cluster = pydot.Subgraph(quoted(f"cluster_{cleaned(box.id)}"))
         _set(cluster, label=f"<{label}>", labeljust="l", style="rounded,filled",
              fillcolor=theme.gate if depth % 2 else theme.box, color=theme.box_outline,
-             margin=9 if depth else 12, id=_quoted(box.id), **{"class": box.kind})  # fmt: skip
+             margin=9 if depth else 12, id=quoted(box.id), **{"class": box.kind})  # fmt: skip
         self._fill(cluster, box.id)
         graph.add_subgraph(cluster)
 
     # --- nodes ---------------------------------------------------------------------------------
 
     def _item(self, graph: Any, item: Item) -> None:
-        attributes = _ITEM_STYLES[item.kind](item, self.theme)
+        attributes = ITEM_STYLES[item.kind](item, self.theme)
         if not self.scene.shows_numbers and item.id in self.flow.spine:
             attributes["group"] = "spine"
         attributes["class"] = item.kind
@@ -161,12 +160,12 @@ class _Writer:
         below = theme.warning if wire.has_strange_gradient else theme.gradient
         # Both cells have as many lines, so that the rule between them is at the ports.
         height = max(len(wire.value), len(wire.gradient), 1)
-        value = [f"<B>{_html(line)}</B>" for line in wire.value]
-        gradient = [_html(line) for line in wire.gradient]
+        value = [f"<B>{html(line)}</B>" for line in wire.value]
+        gradient = [html(line) for line in wire.gradient]
         value = ["&#160;"] * (height - len(value)) + value
         gradient += ["&#160;"] * (height - len(gradient))
         if wire.name:
-            value[-1] = f'<FONT COLOR="{theme.faint}"><I>{_name_html(wire.name)}</I></FONT> {value[-1]}'
+            value[-1] = f'<FONT COLOR="{theme.faint}"><I>{name_html(wire.name)}</I></FONT> {value[-1]}'
         # Lines of bold and of regular text differ in height by a fraction, which several lines would add up.
         tall = f' HEIGHT="{_LINE * height + _AROUND}"' if height > 1 else ""
         return (
@@ -189,8 +188,8 @@ class _Writer:
         import pydot
 
         if id:
-            attributes |= {"id": _quoted(id), "tooltip": _quoted(tooltip or id)}
-        graph.add_node(pydot.Node(name, **_attributes(attributes)))
+            attributes |= {"id": quoted(id), "tooltip": quoted(tooltip or id)}
+        graph.add_node(pydot.Node(name, **attributes_of(attributes)))
 
     # --- ranks ---------------------------------------------------------------------------------
 
@@ -206,19 +205,15 @@ class _Writer:
             return
         if not self.scene.shows_numbers:
             return
-        self._same_rank(graph, sources)
+        self._same_rank(graph, sources if flow.has_source_rank else [])
         for group in flow.wire_ranks():
             names = []
             for wire, gate in group:
                 names.append(self.name("wire", wire))
                 if gate:
                     point = self.name("point", f"{gate}<")
-                    graph.add_node(
-                        pydot.Node(
-                            point,
-                            **_attributes({"shape": "point", "width": 0.01, "style": "invis", "label": '""'}),
-                        )
-                    )
+                    unseen = {"shape": "point", "width": 0.01, "style": "invis", "label": '""'}
+                    graph.add_node(pydot.Node(point, **attributes_of(unseen)))
                     graph.add_edge(pydot.Edge(point, self.name("item", gate), style="invis", weight=20))
                     names.append(point)
             self._same_rank(graph, names)
@@ -284,115 +279,16 @@ class _Writer:
         # An empty row below lets the text float above the line.
         return {
             "label": '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR><TD>'
-            f'<FONT POINT-SIZE="10.5">{_html(wire.shape)}</FONT></TD></TR>'
+            f'<FONT POINT-SIZE="10.5">{html(wire.shape)}</FONT></TD></TR>'
             '<TR><TD HEIGHT="5"></TD></TR></TABLE>>'
         }
 
     def _part_label(self, use: Use) -> str:
         return (
             '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>'
-            f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{_html(use.part)}</I></FONT>'
+            f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>'
             "</TD></TR></TABLE>>"
         )
-
-
-# --- styles of items -----------------------------------------------------------------------------
-
-
-def _name_style(item: Item, theme: Theme) -> dict[str, Any]:
-    return {
-        "shape": "none",
-        "width": 0,
-        "height": 0,
-        "margin": "0.05,0.02",
-        "fontsize": 17,
-        "label": f"<{_name_html(item.label)}>",
-    }
-
-
-def _param_style(item: Item, theme: Theme) -> dict[str, Any]:
-    label = _name_html(item.label)
-    if item.detail:
-        label += f'<FONT POINT-SIZE="10" COLOR="{theme.faint}"> {_html(item.detail)}</FONT>'
-    style = "rounded,filled,dashed" if item.kind == "state" else "rounded,filled"
-    return {
-        "shape": "box",
-        "style": style,
-        "fillcolor": theme.param,
-        "color": theme.param_outline,
-        "penwidth": 1,
-        "height": 0.3,
-        "width": 0.3,
-        "margin": "0.08,0.04",
-        "fontsize": 13,
-        "label": f"<{label}>",
-    }
-
-
-def _gate_style(item: Item, theme: Theme) -> dict[str, Any]:
-    size = gate_size(item.label)
-    if size is None:
-        return {
-            "shape": "box",
-            "style": "rounded,filled",
-            "fillcolor": theme.gate,
-            "margin": "0.12,0.08",
-            "height": 0.44,
-            "fontsize": 14,
-            "label": _quoted(item.label),
-        }
-    width, font = size
-    return {
-        "shape": "circle",
-        "fixedsize": "true",
-        "width": width,
-        "style": "filled",
-        "fillcolor": theme.gate,
-        "fontsize": font,
-        "label": _quoted(item.label),
-    }
-
-
-def _box_style(item: Item, theme: Theme) -> dict[str, Any]:
-    label = f"<B>{_html(item.label)}</B>"
-    if item.detail:
-        label += f'<BR/><FONT POINT-SIZE="10" COLOR="{theme.faint}">{_html(item.detail)}</FONT>'
-    fill = theme.loss if item.kind == "loss" else theme.gate
-    is_double = item.kind == "network" and (item.is_nested or not item.box)
-    return {
-        "shape": "box",
-        "style": "rounded,filled",
-        "fillcolor": fill,
-        "penwidth": 1.2,
-        "peripheries": 2 if is_double else 1,
-        "margin": "0.16,0.09",
-        "fontsize": 13,
-        "label": f"<{label}>",
-    }
-
-
-_ITEM_STYLES = {
-    "input": _name_style,
-    "const": _name_style,
-    "derivative": _name_style,
-    "output": _name_style,
-    "param": _param_style,
-    "state": _param_style,
-    "gate": _gate_style,
-    "loss": _box_style,
-    "network": _box_style,
-}
-
-
-def gate_size(symbol: str) -> tuple[float, int] | None:
-    """Diameter in inches and font size of a gate's circle; None for a symbol that needs a box."""
-    if len(symbol) == 1:
-        return 0.54, 19
-    if len(symbol) <= 3:
-        return 0.54, 14
-    if len(symbol) == 4:
-        return 0.6, 13
-    return (0.72, 12) if len(symbol) <= 6 else None
 
 
 def _spacing(scene: Scene) -> tuple[float, float]:
@@ -407,58 +303,12 @@ def _spacing(scene: Scene) -> tuple[float, float]:
     return 0.35, 0.3
 
 
-def wire_width(wires: Iterable[Wire]) -> int:
-    """The width of every wire's label in a picture, in points."""
-    longest = 0
-    for wire in wires:
-        lines = [len(line) for line in (*wire.value, *wire.gradient)]
-        if wire.name and wire.value:
-            lines.append(len(wire.value[-1]) + len(wire.name) + 1)
-        longest = max([longest, *lines])
-    return max(_NARROWEST, _CHARACTER * longest + _AROUND)
-
-
-# --- quoting -------------------------------------------------------------------------------------
-
-
-def _quoted(text: str) -> str:
-    """A DOT string of any text."""
-    return '"' + cleaned(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _html(text: str) -> str:
-    return escape(cleaned(text), quote=True)
-
-
-def cleaned(text: str) -> str:
-    """Without what neither DOT nor XML can hold; line ends become spaces."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
-def _name_html(name: str) -> str:
-    stem, subscript = name_parts(name)
-    return f"<I>{_html(stem)}</I>{subscript}"
-
-
-def _attributes(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {key: _attribute(value) for key, value in attributes.items()}
-
-
-def _attribute(value: Any) -> Any:
-    """Numbers as they are, HTML labels and quoted strings as they are, other text quoted."""
-    if not isinstance(value, str):
-        return str(value)
-    if value[:1] in '"<' and value[-1:] in '">' and len(value) > 1:
-        return value
-    return value if value.isalnum() and value.isascii() and value[0].isalpha() else _quoted(value)
-
-
 def _set(graph: Any, **attributes: Any) -> None:
-    for key, value in _attributes(attributes).items():
+    for key, value in attributes_of(attributes).items():
         graph.set(key, value)
 
 
 def _edge(graph: Any, tail: str, head: str, **attributes: Any) -> None:
     import pydot
 
-    graph.add_edge(pydot.Edge(tail, head, **_attributes(attributes)))
+    graph.add_edge(pydot.Edge(tail, head, **attributes_of(attributes)))

@@ -6,8 +6,10 @@ DOT writer and own layout both start from here.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import zip_longest
 
-from graphlang.draw.scene import Box, Item, Scene, Use, Wire
+from graphlang.draw.elements import Box, Item, Scene, Use, Wire
+from graphlang.draw.view import MANY_ITEMS
 
 
 class Flow:
@@ -34,6 +36,11 @@ class Flow:
             chain.append(box)
             box = self._parents[box]
         return [*chain, ""]
+
+    @cached_property
+    def has_source_rank(self) -> bool:
+        """Whether all sources outside boxes stand at the left: in slides, unless nobody could follow them."""
+        return self.scene.shows_numbers and sum(i.is_source for i in self.items_in("")) <= MANY_ITEMS
 
     def depth(self, box: str) -> int:
         """How many boxes lie around a box."""
@@ -178,8 +185,8 @@ class Flow:
         """
         wires = self.wires_in("")
         sources = [w for w in wires if self._items[w.source].is_source and not self._items[w.source].box]
-        first = [(a.id, self._centred(a, b)) for a, b in zip(sources, [*sources[1:], None], strict=True)]
-        groups = [first] if first else []
+        first = [(a.id, self._centred(a, b)) for a, b in zip_longest(sources, sources[1:])]
+        groups = [first] if first and self.has_source_rank else []
         order = {w.source: i for i, w in enumerate(sources)}
         spans = self._source_spans(order)
         into: dict[str, list[Wire]] = {}

@@ -11,7 +11,7 @@ import subprocess
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.draw.dot import dot_text
-from graphlang.draw.scene import Scene
+from graphlang.draw.elements import Scene
 
 FORMATS = ("dot", "svg", "png", "pdf")
 # Pixels per inch of a PNG.

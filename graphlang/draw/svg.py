@@ -9,10 +9,12 @@ from __future__ import annotations
 from html import escape
 from itertools import pairwise
 
-from graphlang.draw.dot import cleaned, gate_size
+from graphlang.draw.elements import Box, Item, Scene, Wire
 from graphlang.draw.flow import Flow
-from graphlang.draw.layout import LINE, Layout, Line, Placed, lay_out
-from graphlang.draw.scene import Box, Item, Scene, Wire
+from graphlang.draw.geometry import Layout, Line, Placed
+from graphlang.draw.layout import lay_out
+from graphlang.draw.quoting import cleaned
+from graphlang.draw.sizes import LINE, gate_size
 from graphlang.draw.text import name_parts
 from graphlang.draw.theme import DARK, FONT, THEMES, Theme
 

@@ -1,16 +1,15 @@
-"""Data blocks: reading a source and computing from its columns what the inputs are fed.
+"""Data blocks: reading a source, and what its lines feed to the inputs of a model.
 
-The rows are the first axis of everything here. In a formula a column of numbers and a block of columns
-meet row by row: `columns("a".."c") / column("scale")` divides each row by its own scale. Means and other
-reductions are those of the whole file.
+The rows are the first axis of everything here. What a line computes from the columns is in `formulas.py`,
+which columns it means in `columns.py`, and how files are read in `tables.py`.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,34 +17,16 @@ import numpy as np
 from graphlang.diagnostics import Label, Problems
 from graphlang.graph.model import Column, DataSpec, Model
 from graphlang.graph.node import INPUT, Node
-from graphlang.graph.op import REQUIRED, Op, RuleError
-from graphlang.ops import registry
-from graphlang.run.feeds import entries_trouble
-from graphlang.run.files import Place, did_you_mean, listed, nearest, printable
+from graphlang.run.binding import entries_trouble
+from graphlang.run.columns import meant_columns, only_column, references
+from graphlang.run.files import Place, did_you_mean, listed, printable
+from graphlang.run.formulas import Block
 from graphlang.run.generators import GENERATORS
 from graphlang.run.tables import Table, open_table
 from graphlang.source import Span
-from graphlang.types.dims import Dim, Sizes, names_of, substitute
-from graphlang.types.tensor import DType, TensorType, shape_text
+from graphlang.types.tensor import DType, shape_text
 
-# The number of rows, kept symbolic in a formula's type, so that a row axis is told from one as long.
-_ROWS = Dim.of("N")
 _MAX_ROWS = 10_000_000
-_KINDS = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
-_NUMPY = {DType.FLOAT: np.float64, DType.INT: np.int64, DType.BOOL: np.bool_}
-# Operations whose operands meet row by row, whatever their ranks.
-_ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "maximum", "minimum")
-_LOGIC = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or")
-_ROW_BY_ROW = frozenset((*_ARITHMETIC, *_LOGIC))
-_KERNEL_ERRORS = (
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +78,7 @@ def load_data(spec: DataSpec, problems: Problems) -> Dataset | None:
     lines = None if table is None else _lines(spec, table, problems)
     if table is None or lines is None:
         return None
-    block = _Block(spec, table, problems)
+    block = Block(spec, table, problems)
     arrays: dict[str, np.ndarray] = {}
     is_good = True
     for line in lines:
@@ -111,7 +92,7 @@ def load_data(spec: DataSpec, problems: Problems) -> Dataset | None:
     classes_of = {
         line.name: table.classes[name]
         for line in lines
-        if (name := _only_column(line.formula, table)) is not None and name in table.classes
+        if (name := only_column(line.formula, table)) is not None and name in table.classes
     }
     return Dataset(arrays, block.rows or 0, dict(table.classes), classes_of)
 
@@ -135,8 +116,8 @@ def check_data(spec: DataSpec, problems: Problems) -> bool:
     lines = None if table is None else _lines(spec, table, problems)
     if table is not None:
         for line in lines or ():
-            for formula in _references(line.formula):
-                _positions(table, formula, line.span, problems)
+            for formula in references(line.formula):
+                meant_columns(table, formula, line.span, problems)
     return len(problems.errors) == before
 
 
@@ -290,270 +271,3 @@ def _lines(spec: DataSpec, table: Table, problems: Problems) -> tuple[Column, ..
         )
         return None
     return tuple(Column(name, ("column", name, spec.span), spec.span) for name in names if name)
-
-
-# --- names -------------------------------------------------------------------------------------------
-
-
-def _references(formula: Any) -> Iterator[tuple[Any, ...]]:
-    """The `column` and `columns` in a formula, from left to right."""
-    if not isinstance(formula, tuple):
-        return
-    if formula[0] == "op":
-        for operand in formula[2]:
-            yield from _references(operand)
-    else:
-        yield formula
-
-
-def _only_column(formula: Any, table: Table) -> str | None:
-    if not isinstance(formula, tuple) or formula[0] != "column":
-        return None
-    found = table.find(formula[1])
-    return None if found is None else table.name(found)
-
-
-def _positions(table: Table, reference: tuple[Any, ...], line: Span, problems: Problems) -> list[int] | None:
-    """The positions of the columns that are meant; None after E0805."""
-    span = reference[-1] if isinstance(reference[-1], Span) else line
-    if reference[0] == "column":
-        if reference[1] in table.extra:
-            return []
-        keys: tuple[str | int, ...] = (reference[1],)
-    else:
-        first, last = reference[1], reference[2]
-        if first is None:
-            return list(range(table.width))
-        keys = first if isinstance(first, tuple) else (first, last)
-    found = [table.find(key) for key in keys]
-    for key, position in zip(keys, found, strict=True):
-        if position is None:
-            _report_unknown(table, key, span, problems)
-    positions = [p for p in found if p is not None]
-    if len(positions) < len(keys):
-        return None
-    if reference[0] == "column" or isinstance(reference[1], tuple):
-        return positions
-    start, stop = positions
-    if start > stop:
-        problems.error(
-            "E0805",
-            span,
-            f"In {table.called} the column `{printable(table.name(start))}` comes after"
-            f" `{printable(table.name(stop))}`.",
-            suggestion="Write the range in the order of the file.",
-        )
-        return None
-    return list(range(start, stop + 1))
-
-
-def _report_unknown(table: Table, key: str | int, span: Span, problems: Problems) -> None:
-    suggestion = None
-    if table.names is None:
-        have = f"Its columns are numbered 0 to {table.width - 1}, without names."
-        if isinstance(key, str) and table.width:
-            suggestion = "Use a number, such as `column(0)`."
-    else:
-        names = [n for n in (*table.names, *table.extra) if n]
-        have = f"It has {listed(map(printable, names))}."
-        meant = nearest(key, names) if isinstance(key, str) else None
-        suggestion = f'Did you mean "{printable(meant)}"?' if meant is not None else None
-    shown = f'called "{printable(key)}"' if isinstance(key, str) else f"number {key}"
-    problems.error(
-        "E0805",
-        span,
-        f"{table.called} has no column {shown}.",
-        notes=[have],
-        suggestion=suggestion,
-    )
-
-
-# --- formulas ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """A formula's value with its type, in which the row axis is symbolic, and its text for messages."""
-
-    array: np.ndarray
-    type: TensorType
-    text: str
-
-    @property
-    def is_per_row(self) -> bool:
-        """Whether its first axis is the rows."""
-        return bool(self.type.shape) and self.type.shape[0] == _ROWS
-
-
-@dataclass(slots=True)
-class _Block:
-    """The lines of one data block while they are computed."""
-
-    spec: DataSpec
-    table: Table
-    problems: Problems
-    rows: int | None = None
-    rows_from: Span | None = None
-    span: Span = field(init=False)
-
-    def line(self, line: Column) -> np.ndarray | None:
-        """One line's array; None after an error."""
-        self.span = line.span
-        value = self._value(line.formula)
-        if value is None:
-            return None
-        if not value.is_per_row:
-            self._error(
-                f"`{line.name}` has shape {shape_text(value.array.shape)}: not one entry for every row.",
-                "Compute it from `column(…)` or `columns(…)`.",
-            )
-            return None
-        array = value.array
-        if array.dtype.kind == "f" and array.size:
-            bad = ~np.isfinite(array) if _is_computed(line.formula) else np.isnan(array)
-            if bad.any():
-                at = tuple(int(i) for i in np.argwhere(bad)[0])
-                self._error(f"`{line.name}` is {array[at]} in row {at[0]} (counted from 0).")
-                return None
-        return array
-
-    def _value(self, formula: Any) -> _Value | None:
-        if not isinstance(formula, tuple):
-            return _constant(formula)
-        if formula[0] == "op":
-            return self._operation(formula[1], formula[2], formula[3])
-        return self._columns(formula)
-
-    def _columns(self, reference: tuple[Any, ...]) -> _Value | None:
-        span = reference[-1] if isinstance(reference[-1], Span) else self.span
-        positions = _positions(self.table, reference, self.span, self.problems)
-        if positions is None:
-            return None
-        place = Place(self.problems, "E0808", span)
-        if reference[0] == "columns":
-            array = self.table.columns(positions, place)
-        elif positions:
-            array = self.table.column(positions[0], place)
-        else:
-            array = self.table.extra[reference[1]]
-        return None if array is None else self._counted(array, span)
-
-    def _counted(self, array: np.ndarray, span: Span) -> _Value | None:
-        """A column as a value, after its rows have been compared with those of the others."""
-        text = span.text if "column" in span.text else f"column({span.text})"
-        if array.dtype.kind not in _KINDS:
-            self._error(f"`{text}` holds {array.dtype}, not numbers.")
-            return None
-        if array.ndim == 0:
-            self._error(f"`{text}` is a single number: it has no rows.")
-            return None
-        if self.rows is None:
-            self.rows, self.rows_from = len(array), span
-        if len(array) != self.rows:
-            related = [Label(self.rows_from, f"{self.rows} rows")] if self.rows_from else []
-            self.problems.error(
-                "E0807",
-                span,
-                f"The columns of `{self.spec.name}` have different numbers of rows:"
-                f" {len(array)} here, {self.rows} before.",
-                label=f"{len(array)} rows",
-                related=related,
-            )
-            return None
-        if self.rows == 0:
-            self._error(f"{self.table.called} has no rows.")
-            return None
-        return _Value(array, TensorType(_KINDS[array.dtype.kind], (_ROWS, *array.shape[1:])), text)
-
-    def _operation(self, name: str, operands: tuple[Any, ...], attrs: Mapping[str, Any]) -> _Value | None:
-        values = [self._value(o) for o in operands]
-        found = [v for v in values if v is not None]
-        if len(found) < len(values):
-            return None
-        op = registry.find(name)
-        missing = [k for k, v in attrs.items() if v is REQUIRED]
-        if missing:
-            self._error(f"`{name}` needs {listed(missing)} here.")
-            return None
-        if name in _ROW_BY_ROW:
-            found = _aligned(found)
-        found = _as_operands(found, op)
-        try:
-            kind = op.type_of(Sizes(), tuple(v.type for v in found), attrs)
-            self._refuse_large(kind)
-            result = _evaluated(op, [v.array for v in found], attrs)
-        except RuleError as error:
-            message = error.message
-            for i, v in enumerate(found):
-                message = message.replace(f"{{{i}}}", v.text)
-            self._error(message, error.suggestion)
-            return None
-        except _KERNEL_ERRORS as error:
-            self._error(f"`{name}` cannot be computed here: {str(error) or type(error).__name__}.")
-            return None
-        return _Value(result, kind, f"{name}(…)")
-
-    def _refuse_large(self, kind: TensorType) -> None:
-        count = math.prod(_number(substitute(s, {"N": self.rows or 0})) for s in kind.shape)
-        if count > 2**31:
-            raise RuleError(f"The result would have shape {kind}, {count} entries.")
-
-    def _error(self, message: str, suggestion: str | None = None) -> None:
-        self.problems.error("E0807", self.span, message, suggestion=suggestion)
-
-
-def _constant(value: bool | int | float) -> _Value:
-    kind = DType.BOOL if isinstance(value, bool) else DType.INT if isinstance(value, int) else DType.FLOAT
-    if kind is DType.INT and not -(2**63) <= value < 2**63:
-        kind = DType.FLOAT
-    return _Value(np.array(value, dtype=_NUMPY[kind]), TensorType(kind, ()), str(value))
-
-
-def _is_computed(formula: Any) -> bool:
-    return isinstance(formula, tuple) and formula[0] == "op"
-
-
-def _number(size: int | Dim) -> int:
-    return size if isinstance(size, int) and not names_of(size) else 0
-
-
-def _aligned(values: list[_Value]) -> list[_Value]:
-    """Give every operand with rows the same rank, by axes of length 1 at its end."""
-    rank = max((v.array.ndim for v in values if v.is_per_row), default=0)
-    return [_raised(v, rank) if v.is_per_row else v for v in values]
-
-
-def _raised(value: _Value, rank: int) -> _Value:
-    ones = (1,) * (rank - value.array.ndim)
-    shape = value.type.shape + ones
-    return _Value(value.array.reshape(value.array.shape + ones), value.type.with_shape(shape), value.text)
-
-
-def _as_operands(values: list[_Value], op: Op) -> list[_Value]:
-    """The operands as the operation takes them, in 64 bits; see `graph/op.py` for what it may accept."""
-    order = [DType.BOOL, DType.INT, DType.FLOAT]
-    accepts = [op.wire_kind(i) for i in range(len(values))]
-    joint = [v.type.dtype for v, a in zip(values, accepts, strict=True) if a in ("Number", "Same")]
-    common = max(joint, key=order.index, default=DType.FLOAT)
-    if common is DType.BOOL and "Number" in accepts:
-        common = DType.INT
-    if op.name == "pow":
-        # Powers of columns are floats, so that negative ones need no special care.
-        common = DType.FLOAT
-    wanted = {"Float": DType.FLOAT, "Number": common, "Same": common}
-    return [_as(v, wanted.get(a, v.type.dtype)) for v, a in zip(values, accepts, strict=True)]
-
-
-def _as(value: _Value, kind: DType) -> _Value:
-    array: np.ndarray = value.array.astype(_NUMPY[kind], copy=False)
-    return _Value(array, value.type.with_dtype(kind), value.text)
-
-
-def _evaluated(op: Op, arrays: list[np.ndarray], attrs: Mapping[str, Any]) -> np.ndarray:
-    given: dict[str, Any] = dict(attrs)
-    if op.is_random:
-        given["seed"] = 0
-    if op.needs_dtype:
-        given["dtype"] = np.float64
-    with np.errstate(all="ignore"):
-        return np.asarray(op.kernel(*arrays, **given))

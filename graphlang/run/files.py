@@ -6,13 +6,13 @@ waited for. Text is UTF-8, with or without a byte-order mark.
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphlang.diagnostics import Label, Problems
+from graphlang.diagnostics.suggest import nearest
 from graphlang.source import SourceFile, Span
 
 # More than this in one array is taken for a mistake, or an attack, rather than read.
@@ -35,12 +35,6 @@ class Place:
         """Report at a place in the file itself, with a pointer to where it is named."""
         related = [Label(self.span, "read here")] if self.span else []
         self.problems.error(self.code, span, message, label=label, related=related, suggestion=suggestion)
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is closest in spelling, or None if none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

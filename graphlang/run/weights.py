@@ -12,10 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from graphlang.diagnostics import Problems
+from graphlang.diagnostics.suggest import nearest
 from graphlang.files import replace_file
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
-from graphlang.run.files import Place, listed, nearest, printable, reason
+from graphlang.run.files import Place, listed, printable, reason
 from graphlang.run.npy_reader import read_npz, write_npz
 from graphlang.run.safetensors_reader import read_safetensors, write_safetensors
 from graphlang.types.tensor import DType, shape_text

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from xml.etree import ElementTree
 
-from graphlang.draw.layout import Placed, lay_out
+from graphlang.draw.geometry import Placed
+from graphlang.draw.layout import lay_out
 from graphlang.draw.scene import View, make_scene
 from graphlang.draw.svg import svg_text
 from tests.draw.models import Maker, fork, nested, neuron, xyz

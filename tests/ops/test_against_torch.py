@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, leaves, sample_types
 
 from graphlang.graph.op import Sample
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.wire import Wire
 from graphlang.types.tensor import DType
+from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, leaves, sample_types
 
 pytestmark = pytest.mark.oracle
 torch = pytest.importorskip("torch")

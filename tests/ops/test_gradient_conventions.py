@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.ops.tiny_autodiff import apply, evaluate, gradients, leaves
 
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.wire import Wire
 from graphlang.types.dims import Dim, Sizes
 from graphlang.types.tensor import DType, TensorType
+from tests.ops.tiny_autodiff import apply, evaluate, gradients, leaves
 
 
 def gradient(name, *values, order=1, of=0, **attrs):

@@ -1,0 +1,101 @@
+"""What a picture consists of, before anyone decides where: items, the wires between them, the boxes around.
+
+Items and wires are numbered by nothing: an item's id is the path of what it stands for, a wire's id is the
+path of its node and `>`, the name at the end of a wire has `>` before its path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something a wire starts or ends at.
+
+    Attributes
+    ----------
+    id : str
+        Unique in the scene.
+    kind : str
+        `input`, `const`, `param`, `state`, `derivative` (all at the start of wires), `gate`, `loss`,
+        `network` (a closed box) or `output` (a name at the end of a wire).
+    label : str
+        Its symbol or name.
+    detail : str
+        What stands below or after it, smaller: a shape, the number of parameters.
+    box : str
+        Id of the box it lies in, "" for none.
+    tooltip : str
+    is_nested : bool
+        For a closed network: whether it contains networks.
+    """
+
+    id: str
+    kind: str
+    label: str
+    detail: str = ""
+    box: str = ""
+    tooltip: str = ""
+    is_nested: bool = False
+
+    @property
+    def is_source(self) -> bool:
+        """Whether nothing flows into it."""
+        return self.kind in ("input", "const", "param", "state", "derivative")
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One branch of a wire: where it ends, and its part of the gradient (`+ 2`) if the wire forks."""
+
+    target: str
+    position: int
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What flows out of one node: from an item to all that use it.
+
+    `value` and `gradient` are lines of text, empty where there is none. `has_strange_value` and
+    `has_strange_gradient` say that NaN or an infinity is in them.
+    """
+
+    id: str
+    source: str
+    uses: tuple[Use, ...]
+    name: str = ""
+    value: tuple[str, ...] = ()
+    gradient: tuple[str, ...] = ()
+    shape: str = ""
+    tooltip: str = ""
+    has_strange_value: bool = False
+    has_strange_gradient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An open network, gate or loop: a frame with a title around the items that name it."""
+
+    id: str
+    kind: str
+    title: str
+    detail: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture's content. Items are in topological order, sources in the order of the file.
+
+    `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    wires: tuple[Wire, ...]
+    boxes: tuple[Box, ...]
+    theme: str = "slide"
+    shows_numbers: bool = False
+    description: str = ""

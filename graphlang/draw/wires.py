@@ -1,0 +1,167 @@
+"""The wires of a picture: where each goes, and the value, gradient or shape written on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphlang.draw import text
+from graphlang.draw.elements import Use, Wire
+from graphlang.draw.outline import Outline, is_derivative
+from graphlang.draw.view import View
+from graphlang.graph.model import Model
+from graphlang.graph.node import PARAM, STATE, Node
+
+
+class Numbers:
+    """The values and gradients of a picture, all in one style."""
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        gradients: Mapping[str, Any],
+        parts: Mapping[tuple[str, int], Any],
+        show: frozenset[str],
+        view: View,
+    ):
+        self.values = values if "values" in show else {}
+        self.gradients = gradients if "grads" in show else {}
+        self.parts = parts if "grads" in show else {}
+        self.digits = view.digits
+        self.style = text.NumberStyle(None)
+
+    def choose_style(self, nodes: list[Node], part_of: list[Any]) -> None:
+        """Look at all that will be shown."""
+        shown: list[float] = []
+        for node in nodes:
+            for source in (self.values, self.gradients):
+                if node.path in source:
+                    shown += text.shown_numbers(source[node.path])
+        for part in part_of:
+            shown += text.shown_numbers(part)
+        self.style = text.number_style(shown, self.digits)
+
+
+def make_wires(model: Model, outline: Outline, numbers: Numbers, show: frozenset[str]) -> list[Wire]:
+    """One wire for each node that something uses, in the order of the nodes."""
+    uses = _uses(model, outline)
+    carrying = [n for n in outline.nodes if uses.get(n)]
+    parts = _parts({n: uses[n] for n in carrying if len(uses[n]) > 1}, numbers, outline)
+    numbers.choose_style(carrying, list(parts.values()))
+    all_scalar = all(n.shape == () for n in carrying)
+    return [
+        _wire(node, outline, tuple(_with_part(use, parts.get((node, use)), numbers) for use in uses[node]),
+              numbers, show, all_scalar)
+        for node in carrying
+    ]  # fmt: skip
+
+
+def _parts(forks: dict[Node, list[Use]], numbers: Numbers, outline: Outline) -> dict[tuple[Node, Use], Any]:
+    """The part of a wire's gradient that each branch brings; a closed box brings the sum of its uses."""
+    into_boxes: dict[tuple[Node, str], Any] = {}
+    for user in outline.nodes if numbers.parts else ():
+        target = outline.item_of[user]
+        for position, operand in enumerate(user.inputs) if target in outline.closed else ():
+            part = numbers.parts.get((user.path, position))
+            if part is not None:
+                before = into_boxes.get((operand, target))
+                into_boxes[operand, target] = part if before is None else before + part
+    found = {}
+    for node, uses in forks.items():
+        for use in uses:
+            is_box = use.target in outline.closed
+            key = (use.target, use.position)
+            part = into_boxes.get((node, use.target)) if is_box else numbers.parts.get(key)
+            if part is not None:
+                found[node, use] = part
+    return found
+
+
+def _with_part(use: Use, part: Any, numbers: Numbers) -> Use:
+    if part is None:
+        return use
+    lines = text.value_lines(part, numbers.style)
+    return Use(use.target, use.position, text.signed(lines[0]) if len(lines) == 1 else "")
+
+
+def _wire(
+    node: Node,
+    outline: Outline,
+    uses: tuple[Use, ...],
+    numbers: Numbers,
+    show: frozenset[str],
+    all_scalar: bool,
+) -> Wire:
+    value, gradient = numbers.values.get(node.path), numbers.gradients.get(node.path)
+    if not node.type.is_float:
+        gradient = None
+    said = [text.shape_label(node.type)] if node.shape else []
+    if value is not None:
+        said.append(f"value {text.exact_text(value)}")
+    if gradient is not None:
+        said.append(f"gradient {text.exact_text(gradient)}")
+    is_param = node.op in (PARAM, STATE)
+    return Wire(
+        id=f"{node.path}>",
+        source=outline.item_of[node],
+        uses=uses,
+        name=text.short_name(node.path) if "names" in show and node.is_named and not node.is_leaf else "",
+        value=() if value is None else text.value_lines(value, numbers.style),
+        gradient=() if gradient is None else text.value_lines(gradient, numbers.style),
+        shape=text.shape_label(node.type) if "shapes" in show and not is_param and not all_scalar else "",
+        tooltip=f"{node.path}: {', '.join(said)}" if said else node.path,
+        has_strange_value=value is not None and text.is_strange(value),
+        has_strange_gradient=gradient is not None and text.is_strange(gradient),
+    )
+
+
+def _uses(model: Model, outline: Outline) -> dict[Node, list[Use]]:
+    """Where each node's wire goes: once per operand of a gate, once per closed box."""
+    uses: dict[Node, list[Use]] = {}
+    for user in outline.nodes:
+        target = outline.item_of[user]
+        if is_derivative(user) and not outline.is_backward_drawn:
+            continue
+        for position, operand in enumerate(user.inputs):
+            source = outline.item_of.get(operand)
+            if source is None or source == target:
+                continue
+            if source in outline.closed and _shares(outline, target, operand):
+                continue
+            found = uses.setdefault(operand, [])
+            if target not in outline.closed or all(u.target != target for u in found):
+                found.append(Use(target, position))
+    for node, name in _ends(model, outline, uses):
+        uses.setdefault(node, []).append(Use(f">{name}", 0))
+    return uses
+
+
+def _ends(model: Model, outline: Outline, uses: Mapping[Node, list[Use]]) -> list[tuple[Node, str]]:
+    """The wires that end in a name: outputs, named values that nothing uses, and asked-for gradients."""
+    unused = [n for n in outline.nodes if n.is_named and not n.is_leaf and n not in uses]
+    results = [n for n in unused if outline.item_of[n] not in outline.closed or _is_result(model, n)]
+    named = {*model.outputs, *results}
+    if model.of is not None and model.of not in uses:
+        named.add(model.of)
+    ends = [(node, node.path) for node in outline.nodes if node in named]
+    if outline.is_backward_drawn and model.of is not None:
+        for path, node in model.gradients.items():
+            if node in outline.item_of and model.by_path[path].is_named:
+                ends.append((node, f"∂{model.of.path}/∂{path}"))
+    return ends
+
+
+def _shares(outline: Outline, target: str, param: Node) -> bool:
+    """Whether a closed box uses a parameter because both are calls of one layer, not as an argument."""
+    scope = outline.closed.get(target)
+    return (
+        param.op in (PARAM, STATE)
+        and scope is not None
+        and scope.kind == "network"
+        and param not in scope.inputs
+    )
+
+
+def _is_result(model: Model, node: Node) -> bool:
+    scope = model.scopes.get(node.scope)
+    return scope is not None and node in scope.outputs
