@@ -173,6 +173,7 @@ def _split(paragraph: str) -> str:
 # --- the standard library --------------------------------------------------------------------------
 
 LIBRARY = {
+    "activations": "Activations",
     "layers": "Layers",
     "losses": "Losses and regularisers",
     "initializers": "Initialisers",

@@ -25,7 +25,7 @@ from graphlang.syntax.reading import read_source
 if TYPE_CHECKING:
     from graphlang.elaborate.context import Context
 
-STD_FILES = ("layers", "losses", "initializers")
+STD_FILES = ("activations", "layers", "losses", "initializers")
 DEFINITIONS = {
     tree.Gate: "gate",
     tree.Network: "network",
