@@ -197,7 +197,7 @@ LIBRARY_HEAD = f"""# Standard library
 Written in the language itself, in `graphlang/std/`, and known in every file without an import.
 A definition of the same name in a file takes the place of the library's.
 What a parameter after `=` says is its default.
-Activations (`relu`, `sigmoid`, `tanh`, …) are [operations](operations.md).
+The common activations (`relu`, `sigmoid`, `tanh`, …) are [operations](operations.md).
 """
 
 
