@@ -31,17 +31,31 @@ _CONTEXTUAL = {"on", "within", "True", "False", "None"}
 
 # Definitions never stand inside a block: unindented inside `{` they show that it is never closed.
 _OUTERMOST = frozenset(["NETWORK", "GATE", "DATA", "TRAIN", "IMPORT", "FROM"])
+# Statements that no gate or network has: at the start of a line they show that its `}` was forgotten.
+_NOT_IN_DEFINITIONS = frozenset(["INPUT", "OUTPUT", "EXPECT", "METRIC"])
 
 
 def tokenize(source: SourceFile, grammar: Grammar, problems: Problems) -> Tokens:
     """All tokens of a text; errors go to `problems`."""
-    return _Filter(source, grammar, problems).run()
+    reading = _Filter(source, grammar, Problems())
+    reading.run()
+    if reading.is_unclosed:
+        # A `}` is missing somewhere: most likely where the text goes back to the left margin.
+        by_margin = _Filter(source, grammar, Problems(), margin_closes=True)
+        by_margin.run()
+        if len(by_margin.problems) <= len(reading.problems):
+            reading = by_margin
+    for problem in reading.problems.found:
+        problems.add(problem)
+    return reading.found
 
 
 class _Filter:
     """State of the pass over one text."""
 
-    def __init__(self, source: SourceFile, grammar: Grammar, problems: Problems) -> None:
+    def __init__(
+        self, source: SourceFile, grammar: Grammar, problems: Problems, *, margin_closes: bool = False
+    ) -> None:
         self.source = source
         self.grammar = grammar
         self.problems = problems
@@ -51,6 +65,9 @@ class _Filter:
         self.line_first = 0  # index of the first token of the current line
         self.first = 0  # index of the first token of the current statement
         self.braces = 0  # how many of the openers are `{`
+        self.margin_closes = margin_closes  # whether a statement at the left margin ends open blocks
+        self.is_unclosed = False  # whether a block was found open where it cannot be
+        self.outer_kind = ""  # what the statement around the outermost of them begins with
         self.fresh = True  # nothing but white space and comments on this line so far
         self.block: list[str] = []  # lines of the comment block above
         self.at_top = True  # no token yet
@@ -162,9 +179,16 @@ class _Filter:
             if kind not in STARTERS:
                 return
             self._report_unclosed("before the next statement begins")
-        if self.braces and kind in _OUTERMOST and self._is_unindented(start):
+        if self.braces and self.openers and self._is_unindented(start) and self._belongs_outside(kind):
             self._close_blocks()
         self._end_statement(kind)
+
+    def _belongs_outside(self, kind: str) -> bool:
+        """Whether a statement that begins with `kind` cannot stand in the block that is open."""
+        if self.margin_closes:
+            return kind not in ("RBRACE", "ELSE")
+        in_definition = self.outer_kind in ("GATE", "NETWORK")
+        return kind in _OUTERMOST or (in_definition and kind in _NOT_IN_DEFINITIONS)
 
     def _is_unindented(self, start: int) -> bool:
         return start == 0 or self.source.text[start - 1] == "\n"
@@ -225,6 +249,8 @@ class _Filter:
                 return
             if self.openers and self.openers[-1].type != "LBRACE":
                 self._report_unclosed("before the block begins")
+            if not self.braces:
+                self.outer_kind = self.tokens[self.first].type if self.first < len(self.tokens) else ""
             self.braces += 1
         elif token.type == "LPAR" and self.tokens and self.tokens[-1].text == "grad":
             self._grad_statement()
@@ -298,6 +324,7 @@ class _Filter:
 
     def _close_blocks(self) -> None:
         """A definition begins at the left margin inside open blocks: the innermost was not closed."""
+        self.is_unclosed = True
         opener = self.openers[-1]
         self.report(repairs.unclosed_block(), opener.start, opener.end)
         self.buried = 0
