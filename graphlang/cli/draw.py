@@ -25,10 +25,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", default="-", help="where to (default: DOT on standard output)"
     )
     parser.add_argument("--format", choices=FORMATS, help="by default what the output's name says")
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "dot", "builtin"),
+        default="auto",
+        help="what lays out an SVG: Graphviz's dot, or graphlang itself (auto: dot if it is there)",
+    )
     parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
     parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
     parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
+    parser.add_argument("--backward", action="store_true", help="draw the gates of the backward pass too")
     parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
     parser.add_argument("--digits", type=common.natural, metavar="N", help="decimals of the numbers shown")
     common.add_run_options(parser)
@@ -55,25 +62,32 @@ def execute(options: argparse.Namespace) -> int:
 
 def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     """The picture's bytes."""
+    from graphlang import pipeline
     from graphlang.draw.render import render
-    from graphlang.draw.scene import make_scene
+    from graphlang.draw.scene import check_size, make_scene
 
     problems = Problems()
     view = _view(options, problems)
     common.stop_on_errors(problems)
+    check_size(loaded.model, view)
     model, values, gradients, parts = numbers(options, loaded)
-    return render(make_scene(model, values, gradients, view, parts), kind)
+    if view.backward and model.of is None:
+        _, why = pipeline.objective(loaded.model, options.of)
+        problems.error("E0708", None, "There is no backward pass to draw.", notes=[why] if why else [])
+        common.stop_on_errors(problems)
+    scene = make_scene(model, values, gradients, view, parts)
+    return render(scene, kind, getattr(options, "engine", "auto"))
 
 
 def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-untyped-def]
-    from graphlang.draw.scene import View
+    from graphlang.draw.view import SHOWABLE, View
 
     depth = getattr(options, "depth", None)
     if depth is not None and depth != "all" and not depth.isdecimal():
         problems.error("E0914", None, f"`--depth {depth}`: the depth is a whole number from 0, or `all`.")
     show = getattr(options, "show", None)
     wanted = frozenset(show.split(",")) if show else None
-    if wanted and not wanted <= {"values", "grads", "shapes", "names"}:
+    if wanted and not wanted <= SHOWABLE:
         problems.error("E0914", None, f"`--show {show}`: it may name values, grads, shapes and names.")
     return View(
         depth=None if depth is None else 10**6 if depth == "all" else int(depth) if depth.isdecimal() else 0,
@@ -82,6 +96,7 @@ def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-u
         show=wanted,
         theme=getattr(options, "theme", "slide"),
         digits=getattr(options, "digits", None),
+        backward=getattr(options, "backward", False),
     )
 
 

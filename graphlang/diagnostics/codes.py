@@ -670,8 +670,9 @@ RUNNING = {
         "`graphlang test` runs every .graph file below the folders it is given.",
     ),
     "E0914": Code(
-        "an option that a picture does not have",
-        "The formats and views of pictures are listed by `graphlang draw --help`.",
+        "a picture that cannot be drawn",
+        "The formats and views of pictures are listed by `graphlang draw --help`. PNG and PDF need Graphviz,"
+        " and a picture holds some 3,000 gates: close boxes, or draw fewer.",
     ),
 }
 

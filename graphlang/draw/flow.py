@@ -118,19 +118,24 @@ class Flow:
 
     @cached_property
     def _links(self) -> dict[str, list[str]]:
+        """From each item to those that use it, without cycles."""
+        import networkx as nx
+
         links: dict[str, list[str]] = {item.id: [] for item in self.scene.items}
         for wire in self.scene.wires:
             links[wire.source] += [use.target for use in wire.uses]
-        return links
+        if nx.is_directed_acyclic_graph(nx.DiGraph(links)):
+            return links
+        # A wire may leave a closed box and come back into it; it counts where it runs with the file.
+        order = {id: i for i, id in enumerate(links)}
+        return {a: [b for b in targets if order[a] < order[b]] for a, targets in links.items()}
 
     @cached_property
     def generations(self) -> list[list[str]]:
         """Item ids by rank: the length of the longest path from a source."""
         import networkx as nx
 
-        graph = nx.DiGraph()
-        graph.add_nodes_from(self._links)
-        graph.add_edges_from((a, b) for a, targets in self._links.items() for b in targets)
+        graph = nx.DiGraph(self._links)
         return [list(generation) for generation in nx.topological_generations(graph)]
 
     @cached_property

@@ -79,6 +79,8 @@ class Cell:
 
 @dataclass(slots=True)
 class Link:
+    """One stretch of a wire between two cells of a layout."""
+
     wire: str
     tail: Cell
     head: Cell

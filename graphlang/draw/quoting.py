@@ -18,10 +18,12 @@ def quoted(text: str) -> str:
 
 
 def html(text: str) -> str:
+    """Any text inside an HTML-like label."""
     return escape(cleaned(text), quote=True)
 
 
 def name_html(name: str) -> str:
+    """A name in italics, with its subscript."""
     stem, subscript = name_parts(name)
     return f"<I>{html(stem)}</I>{subscript}"
 
@@ -32,6 +34,7 @@ def cleaned(text: str) -> str:
 
 
 def attributes_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes as pydot takes them."""
     return {key: _attribute(value) for key, value in attributes.items()}
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from graphlang.draw.geometry import SWEEPS, Cell, Link, neighbours
 
-# Each takes some 50 microseconds.
-_MOST_DUMMIES = 50_000
+# Enough for some 300 gates with skips all over the picture; ten times as many take half a minute.
+_MOST_DUMMIES = 10_000
 
 
 def set_ranks(cells: list[Cell], links: list[Link], *, keeps_sources: bool) -> None:

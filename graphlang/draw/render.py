@@ -1,7 +1,7 @@
 """A scene as a file's bytes: DOT, SVG, PNG or PDF.
 
 DOT needs nothing but pydot. SVG and the others go through Graphviz's `dot` where it is on the PATH; without
-it an SVG is laid out and painted by ourselves, and PNG and PDF are refused with a hint.
+it, or if asked to, an SVG is laid out and painted by ourselves, and PNG and PDF are refused with a hint.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from graphlang.draw.dot import dot_text
 from graphlang.draw.elements import Scene
 
 FORMATS = ("dot", "svg", "png", "pdf")
+# What lays out a picture: Graphviz, ourselves, or whichever there is, in this order.
+ENGINES = ("auto", "dot", "builtin")
 # Pixels per inch of a PNG.
 RESOLUTION = 144
 # Seconds after which a layout is given up: `dot` may take very long on graphs of thousands of gates.
@@ -21,7 +23,7 @@ TIME_LIMIT = 120
 _CODE = "E0914"
 
 
-def render(scene: Scene, format: str) -> bytes:
+def render(scene: Scene, format: str, engine: str = "auto") -> bytes:
     """A picture's bytes.
 
     Parameters
@@ -29,6 +31,9 @@ def render(scene: Scene, format: str) -> bytes:
     scene : Scene
     format : str
         `dot`, `svg`, `png` or `pdf`.
+    engine : str, optional
+        `dot` (Graphviz), `builtin` (SVG only), or `auto`: Graphviz if it is on the PATH, else our own. DOT
+        text is the same for all.
 
     Returns
     -------
@@ -38,20 +43,33 @@ def render(scene: Scene, format: str) -> bytes:
     Raises
     ------
     GraphlangError
-        E0914 for another format, if PNG or PDF is asked for and `dot` is not on the PATH, or if it fails.
+        E0914 for another format or engine, if the engine that is needed is not there, or if it fails.
     """
     if format not in FORMATS:
         raise _error(f"A picture cannot be written as `{format}`.", f"The formats are {', '.join(FORMATS)}.")
+    if engine not in ENGINES:
+        raise _error(f"There is no engine `{engine}` for pictures.", f"The engines are {', '.join(ENGINES)}.")
     if format == "dot":
         return dot_text(scene).encode()
-    program = shutil.which("dot")
+    program = None if engine == "builtin" else shutil.which("dot")
     if program is not None:
         return _graphviz(program, scene, format)
-    if format == "svg":
+    if format == "svg" and engine != "dot":
         from graphlang.draw.svg import svg_text
 
         return svg_text(scene).encode()
-    raise _error(
+    raise _without_graphviz(format, engine)
+
+
+def _without_graphviz(format: str, engine: str) -> GraphlangError:
+    if engine == "builtin":
+        return _error(f"The builtin engine writes SVG, not {format.upper()}.", "Write .svg.")
+    if format == "svg":
+        return _error(
+            "The engine `dot` is Graphviz's, and its program is not on the PATH.",
+            "Install Graphviz (graphviz.org), or let the builtin engine lay out the picture.",
+        )
+    return _error(
         f"{format.upper()} needs Graphviz: its program `dot` is not on the PATH.",
         "Install Graphviz (graphviz.org), or write .svg or .dot, which need nothing else.",
     )
@@ -69,7 +87,7 @@ def _graphviz(program: str, scene: Scene, format: str) -> bytes:
     except subprocess.TimeoutExpired:
         raise _error(
             f"Graphviz did not finish within {TIME_LIMIT} seconds.",
-            "Close some boxes (`--depth 0`), or write .dot and lay it out with another program.",
+            "Close some boxes (`--depth 0`), or write .svg with `--engine builtin`, which does not need it.",
         ) from None
     except OSError as error:
         raise _error(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.draw import text
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.items import make_boxes, make_items, with_repeated_sources
 from graphlang.draw.outline import Outline, make_outline
@@ -18,7 +19,7 @@ from graphlang.draw.view import MANY_ITEMS, MOST_ITEMS, View
 from graphlang.draw.wires import Numbers, make_wires
 from graphlang.graph.model import Model
 
-__all__ = ["Box", "Item", "Scene", "Use", "View", "Wire", "make_scene"]
+__all__ = ["Box", "Item", "Scene", "Use", "View", "Wire", "check_size", "make_scene"]
 
 _DEFAULT = View()
 
@@ -89,18 +90,37 @@ def _check_boxes(model: Model, view: View) -> None:
         raise GraphlangError(problems)
 
 
+def check_size(model: Model, view: View) -> None:
+    """Refuse a model that is too large for a picture, before its numbers are worked out.
+
+    Parameters
+    ----------
+    model : Model
+        With or without its backward pass.
+    view : View
+
+    Raises
+    ------
+    GraphlangError
+        E0914 if more than `MOST_ITEMS` items are left after closing boxes.
+    """
+    _refuse_too_many(model, make_outline(model, view))
+
+
 def _refuse_too_many(model: Model, outline: Outline) -> None:
     if outline.item_count <= MOST_ITEMS:
         return
-    gates = outline.gate_count
-    others = outline.item_count - gates
-    names = f" and {others:,} inputs, parameters and constants" if others else ""
-    close = "Close boxes (`--depth 0`, `--close PATH`)" if model.scopes else "Put what repeats into networks"
+    others = outline.item_count - outline.gate_count
+    names = f" and {text.count_label(others, 'source')}" if others else ""
+    close = (
+        "Close boxes: use `--depth 0` or `--close PATH`" if model.scopes else "Put what repeats into networks"
+    )
     problems = Problems()
     problems.error(
         "E0914",
         None,
-        f"This is too many to draw: {gates:,} gates{names}, where a picture holds {MOST_ITEMS:,}.",
+        f"This is too many to draw: {text.count_label(outline.gate_count, 'gate')}{names},"
+        f" where a picture holds {MOST_ITEMS:,}.",
         suggestion=f"{close}, or draw a file with fewer outputs and named values.",
     )
     raise GraphlangError(problems)

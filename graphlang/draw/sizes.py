@@ -52,4 +52,5 @@ def wire_width(wires: Iterable[Wire]) -> int:
 
 
 def wire_height(wire: Wire) -> float:
+    """The height of a wire's label."""
     return 2 * (LINE * max(len(wire.value), len(wire.gradient), 1) + 6)

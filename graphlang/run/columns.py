@@ -24,6 +24,7 @@ def references(formula: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def only_column(formula: Any, table: Table) -> str | None:
+    """The name of the column that a formula is, if it is just that."""
     if not isinstance(formula, tuple) or formula[0] != "column":
         return None
     found = table.find(formula[1])

@@ -17,6 +17,7 @@ _SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
 def read_json(path: str, place: Place) -> dict[str, np.ndarray] | None:
+    """The arrays of a JSON file by name; None after an error."""
     source = read_text(path, place)
     if source is None:
         return None

@@ -132,3 +132,20 @@ def test_what_only_a_check_needs_is_not_drawn():
     model.scopes = make.builder.scopes
     model.nodes.append(extra)
     assert "expect.neg" not in {i.id for i in make_scene(model, values, gradients).items}
+
+
+def test_more_than_a_picture_holds_is_refused_until_boxes_are_closed():
+    make = Maker()
+    h = make.leaf("x")
+    make.box("net", "network", "net")
+    make.builder.scope = "net"
+    for k in range(3100):
+        h = make.op(f"net.h{k}", "tanh", h)
+    model = make.model(h)
+    assert labels(make_scene(model), "network") == ["net"]
+    with pytest.raises(GraphlangError) as caught:
+        make_scene(model, view=View(depth=1))
+    (problem,) = caught.value.diagnostics
+    assert problem.code == "E0914"
+    assert "3,100 gates" in problem.message
+    assert "--depth" in (problem.suggestion or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from xml.etree import ElementTree
 
+from graphlang.draw.dot import dot_text
 from graphlang.draw.geometry import Placed
 from graphlang.draw.layout import lay_out
 from graphlang.draw.scene import View, make_scene
@@ -78,3 +79,24 @@ def test_an_empty_graph_is_an_empty_picture():
     model, _, _ = xyz()
     model.nodes, model.outputs, model.of = [], [], None
     ElementTree.fromstring(svg_text(make_scene(model)))
+
+
+def test_numbers_without_a_single_source_are_laid_out():
+    make = Maker()
+    scene = make_scene(make.model(make.op("f", "exp", 1.0, named=True)), {"f": 2.7})
+    assert not any(item.is_source for item in scene.items)
+    ElementTree.fromstring(svg_text(scene))
+    dot_text(scene)
+
+
+def test_hundreds_of_inputs_stand_where_they_are_used():
+    make = Maker()
+    h = make.leaf("x")
+    for k in range(200):
+        h = make.op(f"h{k}", "add", h, make.leaf(f"w{k}"))
+    model = make.model(h)
+    layout = lay_out(
+        make_scene(model, {n.path: 1.5 for n in model.nodes}, {}, View(show=frozenset({"values"})))
+    )
+    where = {p.id: p.x for p in layout.placed if p.kind == "item"}
+    assert where["x"] < where["w100"] < where["w199"] < where["h199"]
