@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graphlang.cli import common
 from graphlang.diagnostics import GraphlangError, Problems
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
+    from graphlang.draw.view import View
+    from graphlang.graph.model import Model
 
 FORMATS = ("dot", "svg", "png", "pdf")
 
@@ -79,7 +81,7 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     return render(scene, kind, getattr(options, "engine", "auto"))
 
 
-def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-untyped-def]
+def _view(options: argparse.Namespace, problems: Problems) -> View:
     from graphlang.draw.view import SHOWABLE, View
 
     depth = getattr(options, "depth", None)
@@ -100,7 +102,7 @@ def _view(options: argparse.Namespace, problems: Problems):  # type: ignore[no-u
     )
 
 
-def numbers(options: argparse.Namespace, loaded: Loaded):  # type: ignore[no-untyped-def]
+def numbers(options: argparse.Namespace, loaded: Loaded) -> tuple[Model, Any, Any, Any]:
     """The model with its values and gradients, or without numbers where inputs have none."""
     from graphlang import pipeline
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from graphlang.cli import common
 from graphlang.cli.term import Painter, table, wants_color
+from graphlang.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from graphlang.run.session import Checked, Evaluation
@@ -52,16 +53,14 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _failure_text(checked: Checked) -> str:
-    from graphlang.cli.numbers import brief
+    from graphlang.emit.brief import failure
 
-    return (
-        f"This expectation does not hold: {checked.expectation.text}"
-        f" (found {brief(checked.left)} and {brief(checked.right)})."
-    )
+    # The exported scripts say the same words.
+    return failure(checked.expectation.text, checked.left, checked.right)
 
 
-def _as_diagnostic(checked: Checked):  # type: ignore[no-untyped-def]
-    from graphlang.diagnostics import Diagnostic, Label, Severity
+def _as_diagnostic(checked: Checked) -> Diagnostic:
+    from graphlang.diagnostics import Label, Severity
 
     return Diagnostic("W0901", Severity.WARNING, _failure_text(checked), Label(checked.expectation.span))
 
