@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ def load_data(spec: DataSpec, problems: Problems) -> Dataset | None:
         A line that is a column alone keeps the file's precision; what is computed is float64 or int64.
     """
     table = _open(spec, problems, is_header_only=False)
-    lines = None if table is None else _lines(spec, table, problems)
+    lines = None if table is None else lines_of(spec, table, problems)
     if table is None or lines is None:
         return None
     block = Block(spec, table, problems)
@@ -89,12 +89,7 @@ def load_data(spec: DataSpec, problems: Problems) -> Dataset | None:
             arrays[line.name] = array
     if not is_good:
         return None
-    classes_of = {
-        line.name: table.classes[name]
-        for line in lines
-        if (name := only_column(line.formula, table)) is not None and name in table.classes
-    }
-    return Dataset(arrays, block.rows or 0, dict(table.classes), classes_of)
+    return Dataset(arrays, block.rows or 0, dict(table.classes), classes_of(lines, table, table.classes))
 
 
 def check_data(spec: DataSpec, problems: Problems) -> bool:
@@ -112,8 +107,8 @@ def check_data(spec: DataSpec, problems: Problems) -> bool:
         Whether nothing was found.
     """
     before = len(problems.errors)
-    table = _open(spec, problems, is_header_only=True)
-    lines = None if table is None else _lines(spec, table, problems)
+    table = open_header(spec, problems)
+    lines = None if table is None else lines_of(spec, table, problems)
     if table is not None:
         for line in lines or ():
             for formula in references(line.formula):
@@ -196,14 +191,21 @@ def _report_entries(node: Node, name: str, trouble: str, span: Span, problems: P
 # --- opening -----------------------------------------------------------------------------------------
 
 
+def path_of(spec: DataSpec) -> str:
+    """Where a source's file is: its path is relative to the file that it is written in."""
+    return os.path.join(os.path.dirname(spec.source.path or ""), spec.path)
+
+
+def open_header(spec: DataSpec, problems: Problems) -> Table | None:
+    """The table of a source without its rows; None after an error."""
+    return _open(spec, problems, is_header_only=True)
+
+
 def _open(spec: DataSpec, problems: Problems, *, is_header_only: bool) -> Table | None:
     if not _are_options_right(spec, problems):
         return None
-    folder = os.path.dirname(spec.source.path or "")
     place = Place(problems, "E0804", spec.span)
-    table = open_table(
-        spec.kind, os.path.join(folder, spec.path), spec.options, place, is_header_only=is_header_only
-    )
+    table = open_table(spec.kind, path_of(spec), spec.options, place, is_header_only=is_header_only)
     if table is not None and table.width == 0:
         place.error(f"{table.called} holds no columns.")
         return None
@@ -246,7 +248,15 @@ def _wanted(name: str, value: Any) -> str | None:
     return None if is_character else 'one character, such as ";" or "\\t"'
 
 
-def _lines(spec: DataSpec, table: Table, problems: Problems) -> tuple[Column, ...] | None:
+def classes_of(
+    lines: Iterable[Column], table: Table, classes: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """The classes of those lines that are just a column of texts, by the lines' names."""
+    found = ((line.name, only_column(line.formula, table)) for line in lines)
+    return {line: classes[column] for line, column in found if column is not None and column in classes}
+
+
+def lines_of(spec: DataSpec, table: Table, problems: Problems) -> tuple[Column, ...] | None:
     """The block's lines, or what stands for them where there is no block; None after an error."""
     if spec.columns:
         first: dict[str, Column] = {}

@@ -2,7 +2,7 @@
 
 The rows are the first axis of everything here. In a formula a column of numbers and a block of columns
 meet row by row: `columns("a".."c") / column("scale")` divides each row by its own scale. Means and other
-reductions are those of the whole file.
+reductions are those of all rows of the table; `row_wise.py` tells which formulas have none.
 """
 
 from __future__ import annotations
@@ -20,19 +20,14 @@ from graphlang.graph.op import REQUIRED, Op, RuleError
 from graphlang.ops import registry
 from graphlang.run.columns import meant_columns
 from graphlang.run.files import Place, listed
+from graphlang.run.row_wise import ROW_BY_ROW, ROWS, keeps_rows_apart
 from graphlang.run.tables import Table
 from graphlang.source import Span
 from graphlang.types.dims import Dim, Sizes, names_of, substitute
 from graphlang.types.tensor import DType, TensorType, shape_text
 
-# The number of rows, kept symbolic in a formula's type, so that a row axis is told from one as long.
-_ROWS = Dim.of("N")
 _KINDS = {"f": DType.FLOAT, "i": DType.INT, "u": DType.INT, "b": DType.BOOL}
 _NUMPY = {DType.FLOAT: np.float64, DType.INT: np.int64, DType.BOOL: np.bool_}
-# Operations whose operands meet row by row, whatever their ranks.
-_ARITHMETIC = ("add", "sub", "mul", "div", "floordiv", "mod", "pow", "maximum", "minimum")
-_LOGIC = ("eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or")
-_ROW_BY_ROW = frozenset((*_ARITHMETIC, *_LOGIC))
 _KERNEL_ERRORS = (
     ValueError,
     TypeError,
@@ -46,13 +41,28 @@ _KERNEL_ERRORS = (
 
 @dataclass(slots=True)
 class Block:
-    """The lines of one data block while they are computed."""
+    """The lines of one data block while they are computed.
+
+    Attributes
+    ----------
+    spec : DataSpec
+    table : Table
+    problems : Problems
+    numbers : int array, shape (rows,), or None
+        Where the table's rows stand in the file, for messages; None if the table is the whole file.
+    rows : int or None
+        How many there are, once a column was counted, and where it is written.
+    mixing : str or None
+        The first operation met that computes a row from other rows, such as a mean over them.
+    """
 
     spec: DataSpec
     table: Table
     problems: Problems
+    numbers: np.ndarray | None = None
     rows: int | None = None
     rows_from: Span | None = None
+    mixing: str | None = None
     span: Span = field(init=False)
 
     def line(self, line: Column) -> np.ndarray | None:
@@ -72,9 +82,16 @@ class Block:
             bad = ~np.isfinite(array) if _is_computed(line.formula) else np.isnan(array)
             if bad.any():
                 at = tuple(int(i) for i in np.argwhere(bad)[0])
-                self._error(f"`{line.name}` is {array[at]} in row {at[0]} (counted from 0).")
+                row = at[0] if self.numbers is None else int(self.numbers[at[0]])
+                self._error(f"`{line.name}` is {array[at]} in row {row} (counted from 0).")
                 return None
         return array
+
+    def mixes_rows(self, line: Column) -> str | None:
+        """The operation in a line, if any, for which some rows are not enough; see `keeps_rows_apart`."""
+        self.span, self.mixing = line.span, None
+        self._value(line.formula)
+        return self.mixing
 
     def _value(self, formula: Any) -> _Value | None:
         if not isinstance(formula, tuple):
@@ -95,9 +112,9 @@ class Block:
             array = self.table.column(positions[0], place)
         else:
             array = self.table.extra[reference[1]]
-        return None if array is None else self._counted(array, span)
+        return None if array is None else self.counted(array, span)
 
-    def _counted(self, array: np.ndarray, span: Span) -> _Value | None:
+    def counted(self, array: np.ndarray, span: Span) -> _Value | None:
         """A column as a value, after its rows have been compared with those of the others."""
         text = span.text if "column" in span.text else f"column({span.text})"
         if array.dtype.kind not in _KINDS:
@@ -122,7 +139,7 @@ class Block:
         if self.rows == 0:
             self._error(f"{self.table.called} has no rows.")
             return None
-        return _Value(array, TensorType(_KINDS[array.dtype.kind], (_ROWS, *array.shape[1:])), text)
+        return _Value(array, TensorType(_KINDS[array.dtype.kind], (ROWS, *array.shape[1:])), text)
 
     def _operation(self, name: str, operands: tuple[Any, ...], attrs: Mapping[str, Any]) -> _Value | None:
         values = [self._value(o) for o in operands]
@@ -134,11 +151,13 @@ class Block:
         if missing:
             self._error(f"`{name}` needs {listed(missing)} here.")
             return None
-        if name in _ROW_BY_ROW:
+        if name in ROW_BY_ROW:
             found = _aligned(found)
         found = _as_operands(found, op)
         try:
             kind = op.type_of(Sizes(), tuple(v.type for v in found), attrs)
+            if not keeps_rows_apart(op, [v.type for v in found], attrs, kind):
+                self.mixing = self.mixing or name
             self._refuse_large(kind)
             result = _evaluated(op, [v.array for v in found], attrs)
         except RuleError as error:
@@ -172,7 +191,7 @@ class _Value:
     @property
     def is_per_row(self) -> bool:
         """Whether its first axis is the rows."""
-        return bool(self.type.shape) and self.type.shape[0] == _ROWS
+        return bool(self.type.shape) and self.type.shape[0] == ROWS
 
 
 def _constant(value: bool | int | float) -> _Value:

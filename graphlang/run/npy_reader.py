@@ -28,6 +28,9 @@ from graphlang.run.files import MAX_BYTES, Place, is_readable_file, printable, r
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U\d{1,6})\Z")
 _MAX_HEADER = 1 << 16
 _MAX_RANK = 32
+# No file has more entries, and their bytes can be counted in 64 bits.
+_MAX_ENTRIES = 1 << 48
+_LOCAL_HEADER = 30
 ZIP_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -90,17 +93,30 @@ def read_npy_header(path: str, place: Place) -> ArrayHeader | None:
     return None
 
 
-def read_npz(path: str, place: Place) -> dict[str, np.ndarray] | None:
-    """The arrays in a `.npz` file by name, in the order of the file; one that is broken is reported."""
-    return _members(path, place, _array)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An array in a `.npz` file: its header, and where its numbers begin in the file (None: compressed)."""
+
+    header: ArrayHeader
+    start: int | None
+
+
+def read_npz(path: str, place: Place, only: str | None = None) -> dict[str, np.ndarray] | None:
+    """The arrays in a `.npz` file by name, in its order, or `only` one; what is broken is reported."""
+    return _members(path, place, lambda archive, member, file: _array(file, member.file_size), only)
 
 
 def read_npz_headers(path: str, place: Place) -> dict[str, ArrayHeader] | None:
     """What the headers in a `.npz` file declare, by name."""
-    return _members(path, place, _checked_header)
+    return _members(path, place, lambda archive, member, file: _checked_header(file, member.file_size))
 
 
-def _members(path: str, place: Place, read: Any) -> dict[str, Any] | None:
+def read_npz_entries(path: str, place: Place) -> dict[str, Entry] | None:
+    """What the headers in a `.npz` file declare, and where arrays that are not compressed stand in it."""
+    return _members(path, place, _entry)
+
+
+def _members(path: str, place: Place, read: Any, only: str | None = None) -> dict[str, Any] | None:
     if not is_readable_file(path, place):
         return None
     found: dict[str, Any] = {}
@@ -113,11 +129,13 @@ def _members(path: str, place: Place, read: Any) -> dict[str, Any] | None:
                     place.error(f'"{path}" has two arrays called `{printable(name)}`.')
                     is_good = False
                     continue
+                if only not in (None, name):
+                    continue
                 try:
                     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                         raise BadArrayError("its compression is not one that NumPy uses")
                     with archive.open(member) as file:
-                        found[name] = read(file, member.file_size)
+                        found[name] = read(archive, member, file)
                 except BadArrayError as error:
                     place.error(f'`{printable(name)}` in "{path}" cannot be read: {error}.')
                     is_good = False
@@ -133,13 +151,28 @@ def _members(path: str, place: Place, read: Any) -> dict[str, Any] | None:
     return found if is_good else None
 
 
+def _entry(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: IO[bytes]) -> Entry:
+    header = _checked_header(file, member.file_size)
+    if member.compress_type != zipfile.ZIP_STORED:
+        return Entry(header, None)
+    raw: Any = archive.fp
+    raw.seek(member.header_offset)
+    local = raw.read(_LOCAL_HEADER)
+    if len(local) < _LOCAL_HEADER or local[:4] != b"PK\x03\x04":
+        raise BadArrayError("it does not stand where the list of arrays says")
+    # The lengths of the name and of the extra field, which precede the bytes of the member.
+    name, extra = struct.unpack("<HH", local[26:30])
+    begin = member.header_offset + _LOCAL_HEADER + name + extra
+    if member.compress_size != member.file_size or begin + member.file_size > raw.seek(0, os.SEEK_END):
+        raise BadArrayError("it is not as long as the list of arrays says")
+    return Entry(header, begin + header.start)
+
+
 # --- one array -------------------------------------------------------------------------------------
 
 
 def _checked_header(file: IO[bytes], size: int) -> ArrayHeader:
     header = _header(file)
-    if header.nbytes > MAX_BYTES:
-        raise BadArrayError(f"it declares the shape {list(header.shape)}, more than {MAX_BYTES >> 30} GiB")
     if size - header.start != header.nbytes:
         raise BadArrayError(
             f"its header declares {header.nbytes} bytes for the shape {list(header.shape)},"
@@ -150,8 +183,10 @@ def _checked_header(file: IO[bytes], size: int) -> ArrayHeader:
 
 def _array(file: IO[bytes], size: int) -> np.ndarray:
     header = _checked_header(file, size)
+    if header.nbytes > MAX_BYTES:
+        raise BadArrayError(f"it declares the shape {list(header.shape)}, more than {MAX_BYTES >> 30} GiB")
     buffer = np.empty(header.nbytes, dtype=np.uint8)
-    _fill(file, buffer)
+    fill(file, buffer)
     if header.nbytes and header.dtype.kind == "U" and _has_impossible_characters(buffer, header.dtype):
         raise BadArrayError("it holds characters that do not exist")
     array = buffer.view(header.dtype) if header.nbytes else np.empty(0, dtype=header.dtype)
@@ -165,7 +200,8 @@ def _has_impossible_characters(buffer: np.ndarray, dtype: np.dtype[Any]) -> bool
     return bool(((points > 0x10FFFF) | ((points >= 0xD800) & (points <= 0xDFFF))).any())
 
 
-def _fill(file: IO[bytes], buffer: np.ndarray) -> None:
+def fill(file: IO[bytes], buffer: np.ndarray) -> None:
+    """Read as many bytes as a uint8 array holds into it; raises `BadArrayError` if the file ends before."""
     view = buffer.data
     done = 0
     while done < len(view):
@@ -209,7 +245,7 @@ def _parsed(text: bytes, start: int) -> ArrayHeader:
         or len(shape) > _MAX_RANK
         or not all(type(s) is int and s >= 0 for s in shape)
         or not isinstance(is_fortran, bool)
-        or math.prod(s for s in shape if s) > MAX_BYTES
+        or math.prod(s for s in shape if s) > _MAX_ENTRIES
     ):
         raise BadArrayError(f"its header declares the shape `{str(shape)[:60]}`")
     dtype = np.dtype(descr)

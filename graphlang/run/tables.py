@@ -6,17 +6,17 @@ that was opened with `is_header_only` knows the names but has no rows to give.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from graphlang.run.csv_reader import CsvTable, read_csv, read_csv_header
-from graphlang.run.files import Place, is_readable_file, printable, reason
+from graphlang.run.csv_reader import read_csv, read_csv_header
+from graphlang.run.files import Place
 from graphlang.run.generators import GENERATORS
 from graphlang.run.npy_reader import read_npy, read_npy_header, read_npz, read_npz_headers
+from graphlang.run.parquet_reader import open_parquet
 
 # Gives one column, or None after reporting why not.
 Fetch = Callable[[int, Place], "np.ndarray | None"]
@@ -124,14 +124,16 @@ def _csv(path: str, options: dict[str, Any], place: Place, is_header_only: bool)
     if csv is None:
         return None
     table = Table(called, csv.header.names, csv.header.width, _nothing, whole=csv.numbers)
-    table.fetch = lambda column, at: _csv_column(csv, table, column, at)
+    table.fetch = lambda column, at: _classed(table, column, csv.column(column, at), csv.classes)
     return table
 
 
-def _csv_column(csv: CsvTable, table: Table, column: int, place: Place) -> np.ndarray | None:
-    array = csv.column(column, place)
-    if column in csv.classes:
-        table.classes[csv.name(column)] = csv.classes[column]
+def _classed(
+    table: Table, column: int, array: np.ndarray | None, classes: dict[int, tuple[str, ...]]
+) -> np.ndarray | None:
+    """A column just read, after its classes have been noted under its name."""
+    if column in classes:
+        table.classes[table.name(column)] = classes[column]
     return array
 
 
@@ -160,15 +162,28 @@ def _npy(path: str, options: dict[str, Any], place: Place, is_header_only: bool)
     if array.ndim == 0:
         place.error(f'"{path}" holds a single number, not rows.')
         return None
-    if array.dtype.kind == "U":
-        return Table(f'"{path}"', None, 1 if array.ndim == 1 else array.shape[1], _texts(array))
-    if array.ndim == 1:
-        return Table(f'"{path}"', None, 1, lambda column, at: array, whole=array)
-    return Table(f'"{path}"', None, array.shape[1], lambda column, at: array[:, column], whole=array)
+    return array_table(f'"{path}"', array)
 
 
-def _texts(array: np.ndarray) -> Fetch:
-    return lambda column, place: array if array.ndim == 1 else array[:, column]
+def array_table(called: str, array: np.ndarray) -> Table:
+    """The table of one array, shape (rows,) or (rows, columns, …): its columns are numbered."""
+    width = 1 if array.ndim == 1 else array.shape[1]
+    whole = None if array.dtype.kind == "U" else array
+
+    def fetch(column: int, place: Place) -> np.ndarray | None:
+        return array if array.ndim == 1 else array[:, column]
+
+    return Table(called, None, width, fetch, whole=whole)
+
+
+def _parquet(path: str, options: dict[str, Any], place: Place, is_header_only: bool) -> Table | None:
+    file = open_parquet(path, place)
+    if file is None:
+        return None
+    table = Table(f'"{path}"', file.names, len(file.names), _nothing)
+    if not is_header_only:
+        table.fetch = lambda column, at: _classed(table, column, file.column(column, at), file.classes)
+    return table
 
 
 def _generated(kind: str, options: dict[str, Any], is_header_only: bool) -> Table:
@@ -182,61 +197,3 @@ def _generated(kind: str, options: dict[str, Any], is_header_only: bool) -> Tabl
     table = _named(f"`{kind}`", arrays)
     table.extra = {"x": x, "y": y}
     return table
-
-
-# --- Parquet -----------------------------------------------------------------------------------------
-
-
-def _parquet(path: str, options: dict[str, Any], place: Place, is_header_only: bool) -> Table | None:
-    if not is_readable_file(path, place):
-        return None
-    try:
-        # Only who reads Parquet needs pyarrow.
-        arrow: Any = importlib.import_module("pyarrow")
-        parquet: Any = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        place.error(
-            f'"{path}" is a Parquet file, and pyarrow is not installed.',
-            suggestion="Install it: `pip install pyarrow`.",
-        )
-        return None
-    try:
-        file = parquet.ParquetFile(path)
-        names = tuple(file.schema_arrow.names)
-    except (arrow.ArrowException, OSError, ValueError, MemoryError) as error:
-        place.error(f'"{path}" is not a complete Parquet file: {printable(reason(error))}.')
-        return None
-    called = f'"{path}"'
-    if len(set(names)) < len(names):
-        place.error(f"{called} has several columns of one name.")
-        return None
-    if is_header_only:
-        return Table(called, names, len(names), _nothing)
-
-    def fetch(column: int, at: Place) -> np.ndarray | None:
-        try:
-            return _arrow_column(arrow, file.read([names[column]]).column(0), names[column], called, at)
-        except (arrow.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
-            at.error(f"`{printable(names[column])}` of {called} cannot be read: {printable(reason(error))}.")
-            return None
-
-    return Table(called, names, len(names), fetch)
-
-
-def _arrow_column(arrow: Any, column: Any, name: str, called: str, place: Place) -> np.ndarray | None:
-    if column.null_count:
-        gaps = column.null_count
-        place.error(
-            f"`{printable(name)}` of {called} has {gaps} gaps: nothing can be learned from them.",
-            suggestion="Fill the gaps, or leave these rows out.",
-        )
-        return None
-    kind, types = column.type, arrow.types
-    if types.is_dictionary(kind):
-        kind, column = kind.value_type, column.cast(kind.value_type)
-    if types.is_string(kind) or types.is_large_string(kind):
-        return np.array(column.to_pylist(), dtype=np.str_)
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind):
-        return np.asarray(column.to_numpy())
-    place.error(f"`{printable(name)}` of {called} holds {kind}, neither numbers nor texts.")
-    return None

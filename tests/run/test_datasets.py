@@ -435,6 +435,38 @@ def test_parquet_columns(tmp_path):
     assert only_error(tmp_path, 'parquet("d.parquet")', 'x = column("n")')[0] == "E0804"
 
 
+def test_parquet_lists_of_one_length_are_rows_of_numbers(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pairs = arrow.array([[1, 2], [3, 4], [5, 6]], arrow.list_(arrow.float32(), 2))
+    gaps = arrow.array([[1, 2], [3, None], [5, 6]], arrow.list_(arrow.float32(), 2))
+    columns = {"v": pairs, "g": gaps, "l": [[1], [2, 3], [4]], "s": [{"q": 1}] * 3}
+    columns["k"] = arrow.array(["b", "a", "b"]).dictionary_encode()
+    parquet.write_table(arrow.table(columns), tmp_path / "d.parquet", row_group_size=2)
+    d = load(tmp_path, 'parquet("d.parquet")', 'x = column("v")\ny = column("k")')
+    assert d.arrays["x"].dtype == np.float32 and d.arrays["x"].tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert d.arrays["y"].tolist() == [1, 0, 1] and d.classes_of == {"y": ("a", "b")}
+    for name, what in (("g", "1 gap"), ("l", "`list<"), ("s", "`struct<")):
+        code, message = only_error(tmp_path, 'parquet("d.parquet")', f'x = column("{name}")')
+        assert code == "E0808" and what in message
+
+
+@given(st.data())
+@FUZZ
+def test_no_damage_to_a_parquet_file_brings_the_reader_down(tmp_path, data):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "d.parquet"
+    parquet.write_table(arrow.table({"a": [1.5, 2.5], "k": ["v", "u"]}), path)
+    damaged = bytearray(path.read_bytes())
+    for at in data.draw(st.lists(st.integers(0, len(damaged) - 1), max_size=3)):
+        damaged[at] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(damaged)
+    problems = Problems()
+    spec = spec_of(tmp_path, 'parquet("d.parquet")', 'x = column("a")\ny = column("k")')
+    assert (load_data(spec, problems) is None) == problems.has_errors
+
+
 def test_without_pyarrow_parquet_says_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
