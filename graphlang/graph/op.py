@@ -112,6 +112,9 @@ class Op:
     """One primitive operation. Calling it with wires adds a node; with arrays, evaluates it.
 
     `is_random` says that the kernel takes a `seed` from the run, `needs_dtype` that it takes the `dtype`.
+    `scalar` is the same formula for plain Python floats and booleans, as text in which `{x}` stands for the
+    operand or attribute `x`, or as a function from their texts to the text. It may call the functions of
+    `ops/spelling.py`, gives the kernel's bits, and may raise where Python has no answer (`1.0 / 0.0`).
     """
 
     name: str
@@ -128,6 +131,7 @@ class Op:
     samples: tuple[Sample, ...] = ()
     vjp: Callable[..., Any] | None = None
     no_gradient: str | None = None
+    scalar: str | Callable[..., str] | None = None
 
     # Whether floats pass as they are; worked out once, since it is asked for every node.
     takes_floats: bool = field(init=False)

@@ -20,7 +20,7 @@ _PAIRS = (Sample(((), ())), Sample(((3, 4), (4,))), Sample(((2, 1, 3), (4, 1))))
 _BELOW = (Sample(((3, 4), (4,)), low=0.5), Sample(((2, 3), (2, 1)), low=-3, high=-0.5))
 
 
-@op(rule=broadcasting, infix="+", label="+", samples=_PAIRS)
+@op(rule=broadcasting, infix="+", label="+", scalar="{x} + {y}", samples=_PAIRS)
 def add(x: Number, y: Number) -> Number:
     """Sum, entry by entry."""
     return x + y
@@ -31,7 +31,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: sum_to(g, x), lambda: sum_to(g, y)
 
 
-@op(rule=broadcasting, infix="-", label="−", samples=_PAIRS)
+@op(rule=broadcasting, infix="-", label="−", scalar="{x} - {y}", samples=_PAIRS)
 def sub(x: Number, y: Number) -> Number:
     """Difference, entry by entry."""
     return x - y
@@ -42,7 +42,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: sum_to(g, x), lambda: sum_to(-g, y)
 
 
-@op(rule=broadcasting, infix="*", label="×", samples=_PAIRS)
+@op(rule=broadcasting, infix="*", label="×", scalar="{x} * {y}", samples=_PAIRS)
 def mul(x: Number, y: Number) -> Number:
     """Product, entry by entry."""
     return x * y
@@ -53,7 +53,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: sum_to(g * y, x), lambda: sum_to(g * x, y)
 
 
-@op(rule=broadcasting, infix="/", label="÷", samples=_BELOW)
+@op(rule=broadcasting, infix="/", label="÷", scalar="{x} / {y}", samples=_BELOW)
 def div(x: Float, y: Float) -> Float:
     """Quotient, entry by entry; integers are converted to floats."""
     return x / y
@@ -64,7 +64,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: sum_to(g / y, x), lambda: sum_to(-(g * z) / y, y)
 
 
-@op(rule=broadcasting, infix="//", label="//", samples=_BELOW)
+@op(rule=broadcasting, infix="//", label="//", scalar="{x} // {y}", samples=_BELOW)
 def floordiv(x: Number, y: Number) -> Number:
     """Quotient rounded down to a whole number."""
     return x // y
@@ -73,7 +73,7 @@ def floordiv(x: Number, y: Number) -> Number:
 floordiv.no_gradient_because("it is constant between its jumps")
 
 
-@op(rule=broadcasting, infix="%", label="mod", samples=_BELOW)
+@op(rule=broadcasting, infix="%", label="mod", scalar="{x} % {y}", samples=_BELOW)
 def mod(x: Number, y: Number) -> Number:
     """Remainder `x - y * (x // y)`, with the sign of `y`."""
     return x % y
@@ -84,7 +84,12 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: sum_to(g, x), lambda: sum_to(-(g * registry.find("floordiv")(x, y)), y)
 
 
-@op(rule=broadcasting, infix="^", label="xʸ", name="pow", samples=(
+def _spelled_power(x: str, y: str) -> str:
+    """As `np.power`, which squares for an exponent of 2 instead of calling the C library."""
+    return f"{x} * {x}" if y == "2.0" else f"power({x}, {y})"
+
+
+@op(rule=broadcasting, infix="^", label="xʸ", name="pow", scalar=_spelled_power, samples=(
     Sample(((3, 4), (3, 4)), low=0.5),
     Sample(((5,), ()), low=0.5),
 ))  # fmt: skip
@@ -118,7 +123,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return None if n == 0 else base, exponent
 
 
-@op(rule=elementwise, label="×−1", samples=(Sample(((3, 4),)), Sample(((),))))
+@op(rule=elementwise, label="×−1", scalar="-{x}", samples=(Sample(((3, 4),)), Sample(((),))))
 def neg(x: Number) -> Number:
     """The same with the other sign: `-x`."""
     return -x

@@ -23,55 +23,60 @@ _truth = with_dtype(DType.BOOL)
 _NO_SLOPE = "its result is true or false"
 
 
-@op(rule=_truth, infix="==", label="=", samples=_PAIRS)
+@op(rule=_truth, infix="==", label="=", scalar="{x} == {y}", samples=_PAIRS)
 def eq(x: Same, y: Same) -> Bool:
     """Whether two entries are equal."""
     return x == y
 
 
-@op(rule=_truth, infix="!=", label="≠", samples=_PAIRS)
+@op(rule=_truth, infix="!=", label="≠", scalar="{x} != {y}", samples=_PAIRS)
 def ne(x: Same, y: Same) -> Bool:
     """Whether two entries differ."""
     return x != y
 
 
-@op(rule=_truth, infix="<", label="<", samples=_PAIRS)
+@op(rule=_truth, infix="<", label="<", scalar="{x} < {y}", samples=_PAIRS)
 def lt(x: Number, y: Number) -> Bool:
     """Whether the first entry is less than the second."""
     return x < y
 
 
-@op(rule=_truth, infix="<=", label="≤", samples=_PAIRS)
+@op(rule=_truth, infix="<=", label="≤", scalar="{x} <= {y}", samples=_PAIRS)
 def le(x: Number, y: Number) -> Bool:
     """Whether the first entry is at most the second."""
     return x <= y
 
 
-@op(rule=_truth, infix=">", label=">", samples=_PAIRS)
+@op(rule=_truth, infix=">", label=">", scalar="{x} > {y}", samples=_PAIRS)
 def gt(x: Number, y: Number) -> Bool:
     """Whether the first entry is greater than the second."""
     return x > y
 
 
-@op(rule=_truth, infix=">=", label="≥", samples=_PAIRS)
+@op(rule=_truth, infix=">=", label="≥", scalar="{x} >= {y}", samples=_PAIRS)
 def ge(x: Number, y: Number) -> Bool:
     """Whether the first entry is at least the second."""
     return x >= y
 
 
-@op(rule=_truth, infix="and", label="∧", samples=_LOGIC)
+@op(rule=_truth, infix="and", label="∧", scalar="{x} and {y}", samples=_LOGIC)
 def logical_and(x: Bool, y: Bool) -> Bool:
     """Whether both entries are true."""
     return np.logical_and(x, y)
 
 
-@op(rule=_truth, infix="or", label="∨", samples=_LOGIC)
+@op(rule=_truth, infix="or", label="∨", scalar="{x} or {y}", samples=_LOGIC)
 def logical_or(x: Bool, y: Bool) -> Bool:
     """Whether at least one of two entries is true."""
     return np.logical_or(x, y)
 
 
-@op(rule=elementwise, label="¬", samples=(Sample(((3, 4),), dtypes="b"), Sample(((),), dtypes="b")))
+@op(
+    rule=elementwise,
+    label="¬",
+    scalar="not {x}",
+    samples=(Sample(((3, 4),), dtypes="b"), Sample(((),), dtypes="b")),
+)
 def logical_not(x: Bool) -> Bool:
     """Whether an entry is false."""
     return np.logical_not(x)
@@ -81,7 +86,7 @@ for _op in (eq, ne, lt, le, gt, ge, logical_and, logical_or, logical_not):
     _op.no_gradient_because(_NO_SLOPE)
 
 
-@op(rule=broadcasting, samples=(
+@op(rule=broadcasting, scalar="{x} if {condition} else {y}", samples=(
     Sample(((3, 4), (3, 4), (3, 4)), dtypes="bff"),
     Sample(((4,), (), (3, 4)), dtypes="bff"),
     Sample(((), (2, 3), (3,)), dtypes="bff"),
@@ -102,7 +107,7 @@ def _(g: Wire, z: Wire, condition: Wire, x: Wire, y: Wire) -> Any:
 _CASTS = (Sample(((3, 4),), dtypes="i", high=3), Sample(((3,),), dtypes="b"), Sample(((),), dtypes="i"))
 
 
-@op(rule=with_dtype(DType.FLOAT, elementwise), label="float", samples=_CASTS)
+@op(rule=with_dtype(DType.FLOAT, elementwise), label="float", scalar="float({x})", samples=_CASTS)
 def to_float(x: Any_, *, dtype: Any) -> Any:
     """Integers or booleans as floats of the run's precision; true is 1."""
     return np.asarray(x, dtype=dtype)

@@ -28,7 +28,7 @@ _JUMPS = "it is constant between its jumps"
 # --- passing on ----------------------------------------------------------------------------------
 
 
-@op(rule=elementwise, label="=", flops=free, samples=_ANY)
+@op(rule=elementwise, label="=", flops=free, scalar="{x}", samples=_ANY)
 def identity(x: Any_) -> Any_:
     """The same wire."""
     return x
@@ -39,7 +39,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g
 
 
-@op(rule=elementwise, label="⊣", flops=free, samples=_ANY)
+@op(rule=elementwise, label="⊣", flops=free, scalar="{x}", samples=_ANY)
 def stop_gradient(x: Any_) -> Any_:
     """The same values, treated as constants by differentiation."""
     return x
@@ -51,7 +51,7 @@ stop_gradient.no_gradient_because("it is there to stop gradients")
 # --- exponentials and powers -----------------------------------------------------------------------
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="exp({x})", samples=_ANY)
 def exp(x: Float) -> Float:
     """Exponential function e^x of every entry."""
     return np.exp(x)
@@ -62,7 +62,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * y
 
 
-@op(rule=elementwise, samples=_ABOVE)
+@op(rule=elementwise, scalar="log({x})", samples=_ABOVE)
 def log(x: Float) -> Float:
     """Natural logarithm of every entry."""
     return np.log(x)
@@ -73,7 +73,12 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g / x
 
 
-@op(rule=elementwise, label="log(1+x)", samples=(Sample(((3, 4),), low=-0.5), Sample(((),), low=-0.5)))
+@op(
+    rule=elementwise,
+    label="log(1+x)",
+    scalar="log1p({x})",
+    samples=(Sample(((3, 4),), low=-0.5), Sample(((),), low=-0.5)),
+)
 def log1p(x: Float) -> Float:
     """`log(1 + x)`, exact for small entries too."""
     return np.log1p(x)
@@ -84,7 +89,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g / (1.0 + x)
 
 
-@op(rule=elementwise, label="exp−1", samples=_ANY)
+@op(rule=elementwise, label="exp−1", scalar="expm1({x})", samples=_ANY)
 def expm1(x: Float) -> Float:
     """`exp(x) - 1`, exact for small entries too."""
     return np.expm1(x)
@@ -95,7 +100,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * exp(x)
 
 
-@op(rule=elementwise, label="√", samples=_ABOVE)
+@op(rule=elementwise, label="√", scalar="sqrt({x})", samples=_ABOVE)
 def sqrt(x: Float) -> Float:
     """Square root of every entry."""
     return np.sqrt(x)
@@ -106,7 +111,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g / (2.0 * y)
 
 
-@op(rule=elementwise, label="x²", samples=_ANY)
+@op(rule=elementwise, label="x²", scalar="{x} * {x}", samples=_ANY)
 def square(x: Number) -> Number:
     """Every entry times itself."""
     return np.square(x)
@@ -117,7 +122,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * (2.0 * x)
 
 
-@op(rule=elementwise, label="1/x", samples=_ABOVE)
+@op(rule=elementwise, label="1/x", scalar="1.0 / {x}", samples=_ABOVE)
 def reciprocal(x: Float) -> Float:
     """`1 / x` for every entry."""
     return 1 / x
@@ -131,7 +136,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
 # --- angles ----------------------------------------------------------------------------------------
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="sin({x})", samples=_ANY)
 def sin(x: Float) -> Float:
     """Sine of every entry, in radians."""
     return np.sin(x)
@@ -142,7 +147,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * cos(x)
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="cos({x})", samples=_ANY)
 def cos(x: Float) -> Float:
     """Cosine of every entry, in radians."""
     return np.cos(x)
@@ -153,7 +158,11 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return -(g * sin(x))
 
 
-@op(rule=elementwise, samples=(Sample(((3, 4),), low=-1, high=1), Sample(((),), low=-1, high=1)))
+@op(
+    rule=elementwise,
+    scalar="tan({x})",
+    samples=(Sample(((3, 4),), low=-1, high=1), Sample(((),), low=-1, high=1)),
+)
 def tan(x: Float) -> Float:
     """Tangent of every entry, in radians."""
     return np.tan(x)
@@ -164,7 +173,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * (1.0 + y * y)
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="float(tanh({x}))", samples=_ANY)
 def tanh(x: Float) -> Float:
     """Hyperbolic tangent of every entry."""
     return np.tanh(x)
@@ -223,7 +232,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
 # --- kinks and jumps -------------------------------------------------------------------------------
 
 
-@op(rule=elementwise, label="|x|", samples=_ANY)
+@op(rule=elementwise, label="|x|", scalar="abs({x})", samples=_ANY)
 def abs_(x: Number) -> Number:
     """Absolute value of every entry."""
     return np.abs(x)
@@ -234,7 +243,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * sign(x)
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="sign({x})", samples=_ANY)
 def sign(x: Number) -> Number:
     """-1, 0 or 1 for negative, zero and positive entries."""
     return np.sign(x)
@@ -272,7 +281,16 @@ def _clip_type(
     return x
 
 
-@op(rule=_clip_type, samples=(
+def _spelled_clip(x: str, *, low: str, high: str) -> str:
+    """As `np.clip`, which is `np.maximum` or `np.minimum` where there is one bound."""
+    if low == "None":
+        return f"{x} if {x} < {high} or {x} != {x} else {high}"
+    if high == "None":
+        return f"{x} if {x} > {low} or {x} != {x} else {low}"
+    return f"{low} if {x} < {low} else {high} if {x} > {high} else {x}"
+
+
+@op(rule=_clip_type, scalar=_spelled_clip, samples=(
     Sample(((3, 4),), {"low": -0.5, "high": 1.0}),
     Sample(((3, 4),), {"low": 0.25}),
     Sample(((),), {"high": 0.25}),
@@ -292,7 +310,7 @@ def _(g: Wire, y: Wire, x: Wire, *, low: float | None, high: float | None) -> An
     return where(logical_and(x >= low, x <= high), g, 0.0)
 
 
-@op(rule=broadcasting, label="max", samples=_PAIRS)
+@op(rule=broadcasting, label="max", scalar="{x} if {x} > {y} or {x} != {x} else {y}", samples=_PAIRS)
 def maximum(x: Number, y: Number) -> Number:
     """The greater of two entries."""
     return np.maximum(x, y)
@@ -303,7 +321,7 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
     return lambda: _winner_takes(g, x > y, x == y, x), lambda: _winner_takes(g, y > x, x == y, y)
 
 
-@op(rule=broadcasting, label="min", samples=_PAIRS)
+@op(rule=broadcasting, label="min", scalar="{x} if {x} < {y} or {x} != {x} else {y}", samples=_PAIRS)
 def minimum(x: Number, y: Number) -> Number:
     """The smaller of two entries."""
     return np.minimum(x, y)

@@ -29,7 +29,7 @@ _ROWS = (Sample(((3, 4),)), Sample(((5,),)), Sample(((2, 3, 4),), {"axis": 1}))
 # --- activations -----------------------------------------------------------------------------------
 
 
-@op(rule=elementwise, samples=_ANY)
+@op(rule=elementwise, scalar="0.0 if {x} <= 0.0 else {x}", samples=_ANY)
 def relu(x: Number) -> Number:
     """Rectifier: the entry if it is positive, else 0."""
     return np.maximum(x, 0)
@@ -40,7 +40,11 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return where(x > 0.0, g, 0.0)
 
 
-@op(rule=elementwise, samples=(*_ANY, Sample(((3,),), {"slope": 0.2})))
+@op(
+    rule=elementwise,
+    scalar="positive({x}) + {slope} * negative({x})",
+    samples=(*_ANY, Sample(((3,),), {"slope": 0.2})),
+)
 def leaky_relu(x: Float, *, slope: float = 0.01) -> Float:
     """The entry if it is positive, else `slope` times the entry."""
     return np.maximum(x, 0) + slope * np.minimum(x, 0)
@@ -51,7 +55,12 @@ def _(g: Wire, y: Wire, x: Wire, *, slope: float) -> Any:
     return where(x > 0.0, g, slope * g)
 
 
-@op(rule=elementwise, flops=per_entry(3), samples=(*_ANY, Sample(((3,),), {"alpha": 0.5})))
+@op(
+    rule=elementwise,
+    flops=per_entry(3),
+    scalar="{x} if {x} > 0.0 else {alpha} * expm1(negative({x}))",
+    samples=(*_ANY, Sample(((3,),), {"alpha": 0.5})),
+)
 def elu(x: Float, *, alpha: float = 1.0) -> Float:
     """The entry if it is positive, else `alpha * (exp(x) - 1)`."""
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
@@ -62,7 +71,13 @@ def _(g: Wire, y: Wire, x: Wire, *, alpha: float) -> Any:
     return where(x > 0.0, g, g * (y + alpha))
 
 
-@op(rule=elementwise, label="σ", flops=per_entry(4), samples=_ANY)
+@op(
+    rule=elementwise,
+    label="σ",
+    flops=per_entry(4),
+    scalar="exp(negative({x})) / (1.0 + exp(-abs({x})))",
+    samples=_ANY,
+)
 def sigmoid(x: Float) -> Float:
     """Logistic function `1 / (1 + exp(-x))` of every entry."""
     return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
@@ -73,7 +88,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * y * (1.0 - y)
 
 
-@op(rule=elementwise, flops=per_entry(3), samples=_ANY)
+@op(rule=elementwise, flops=per_entry(3), scalar="positive({x}) + log1p(exp(-abs({x})))", samples=_ANY)
 def softplus(x: Float) -> Float:
     """`log(1 + exp(x))` of every entry, a smooth `relu`."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
@@ -84,7 +99,12 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * sigmoid(x)
 
 
-@op(rule=elementwise, flops=per_entry(5), samples=_ANY)
+@op(
+    rule=elementwise,
+    flops=per_entry(5),
+    scalar="{x} * exp(negative({x})) / (1.0 + exp(-abs({x})))",
+    samples=_ANY,
+)
 def silu(x: Float) -> Float:
     """`x * sigmoid(x)` of every entry, also called swish."""
     return x * np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))

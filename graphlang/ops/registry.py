@@ -20,6 +20,8 @@ MODULES = (
     "shaping",
     "indexing",
     "linear",
+    "convolution",
+    "pooling",
     "random",
     "fused",
 )
@@ -36,6 +38,7 @@ def op(
     infix: str | None = None,
     flops: Callable[..., Any] | None = None,
     samples: tuple[Sample, ...] = (),
+    scalar: str | Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Declare the decorated NumPy kernel as a primitive operation.
 
@@ -54,6 +57,8 @@ def op(
         default.
     samples : tuple of Sample
         Operands that the tests evaluate and differentiate it on.
+    scalar : str or function of texts, optional
+        The formula for plain floats (see `Op`).
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:
@@ -75,6 +80,7 @@ def op(
             needs_dtype="dtype" in given,
             flops=flops,
             samples=samples,
+            scalar=scalar,
         )
         _ops[final] = declared
         return declared

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from graphlang.collector import paused_collector
 from graphlang.graph.dag import ancestors
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
@@ -49,34 +50,35 @@ class Plan:
     slots: int
 
 
+@paused_collector()
 def make_plan(nodes: Iterable[Node], wanted: Iterable[Node]) -> Plan:
     """Schedule what `wanted` needs of `nodes`, which are in topological order."""
     wanted = list(dict.fromkeys(wanted))
     needed = ancestors(wanted)
     order = [n for n in nodes if n in needed]
     slot = {n: i for i, n in enumerate(order)}
-    frees = _frees(order, slot, set(wanted))
     ops = {name: registry.find(name) for name in {n.op for n in order if not n.is_leaf}}
-    steps = [
-        Step(n, ops[n.op], tuple([slot[i] for i in n.inputs]), slot[n], tuple(frees.get(n, ())))
-        for n in order
-        if n.op in ops
-    ]
     leaves = tuple((n, slot[n]) for n in order if n.is_leaf)
-    return Plan(leaves, tuple(steps), {n: slot[n] for n in wanted}, len(order))
+    return Plan(leaves, _steps(order, slot, ops, set(wanted)), {n: slot[n] for n in wanted}, len(order))
 
 
-def _frees(order: list[Node], slot: Mapping[Node, int], kept: set[Node]) -> dict[Node, list[int]]:
-    """For each node the slots that nothing needs after it."""
-    last_use: dict[Node, Node] = {}
-    for node in order:
+def _steps(
+    order: list[Node], slot: Mapping[Node, int], ops: Mapping[str, Op], needed: set[Node]
+) -> tuple[Step, ...]:
+    """The operations among `order`; from the last to the first, a value's first use is where it is freed."""
+    steps = []
+    for node in reversed(order):
+        op = ops.get(node.op)
+        if op is None:
+            continue
+        frees = []
         for operand in node.inputs:
-            last_use[operand] = node
-    frees: dict[Node, list[int]] = {}
-    for operand, user in last_use.items():
-        if operand not in kept:
-            frees.setdefault(user, []).append(slot[operand])
-    return frees
+            if operand not in needed:
+                needed.add(operand)
+                frees.append(slot[operand])
+        steps.append(Step(node, op, tuple([slot[i] for i in node.inputs]), slot[node], tuple(frees)))
+    steps.reverse()
+    return tuple(steps)
 
 
 def resolve(value: Any, sizes: Mapping[str, int]) -> Any:

@@ -11,14 +11,13 @@ height is all that must be remembered, one number for each block that is open.
 
 from __future__ import annotations
 
-import gc
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from lark.parse_tree_builder import ExpandSingleChild
 
+from graphlang.collector import paused_collector
 from graphlang.diagnostics.diagnostic import Outcome, Problems
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
@@ -44,22 +43,10 @@ def parse(source: SourceFile) -> Outcome[tree.File]:
     """
     problems = Problems()
     grammar = load_grammar()
-    with _paused_collector():
+    with paused_collector():
         found = tokenize(source, grammar, problems)
         file = _Reader(source, grammar, found, problems).run()
     return Outcome(file, problems)
-
-
-@contextmanager
-def _paused_collector() -> Iterator[None]:
-    """Garbage is not looked for meanwhile: a parse makes none, and looking takes a third of its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Reader:
