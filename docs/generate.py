@@ -33,6 +33,8 @@ CHAPTERS = {
     "reduction": "Reductions",
     "comparison": "Comparison, logic and choice",
     "linear": "Products of matrices",
+    "convolution": "Convolution",
+    "pooling": "Pooling",
     "shaping": "Shapes",
     "indexing": "Indexing",
     "random": "Random draws",

@@ -7,6 +7,7 @@ import ast
 import builtins
 import inspect
 import textwrap
+import types
 import warnings
 from dataclasses import replace
 
@@ -160,20 +161,32 @@ def test_declaration_is_complete(name):
             assert op.flops(*types, out=op.type_of(Sizes(), types, attrs), **attrs) >= 0
 
 
-@pytest.mark.parametrize("name", OPS)
-def test_kernel_needs_numpy_only(name):
-    """Exported scripts contain a copy of the kernel, so it may use nothing else of its module."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(OPS[name].kernel)))
-    function = tree.body[0]
-    function.decorator_list = []
-    for node in ast.walk(function):
+def _names_used(function) -> set[str]:
+    """What a function refers to besides its own names and Python's."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    tree.decorator_list = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
-    function.returns = None
-    own = {a.arg for a in ast.walk(function) if isinstance(a, ast.arg)}
-    stored = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    used = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)} - own - stored
-    assert used <= {"np", "Any", *dir(builtins)}
+    tree.returns = None
+    own = {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    return used - own - stored - {"np", "Any", *dir(builtins)}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_kernel_needs_numpy_only(name):
+    """Exported scripts hold a copy of the kernel, of the functions it calls and of numbers that have a name."""
+    waiting, seen = [OPS[name].kernel], set()
+    while waiting:
+        function = waiting.pop()
+        for used in _names_used(function):
+            value = function.__globals__[used]
+            assert isinstance(value, types.FunctionType | int | float), f"{function.__name__} uses {used}"
+            if isinstance(value, types.FunctionType) and value not in seen:
+                seen.add(value)
+                waiting.append(value)
 
 
 def _skip_if_sizes_must_be_known(op, sample):

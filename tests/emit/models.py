@@ -19,6 +19,17 @@ def _normal(*shape: int) -> np.ndarray:
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "conv_net": (
+        """\
+input images: [N, 2, 8, 8]
+h = images -> conv(4, activation = relu) -> max_pool2d(3, 2, padding = 1)
+k = h -> conv(4, 3, groups = 4) -> conv(6, 3, stride = 2, activation = tanh) -> avg_pool2d(2)
+u = k -> conv_transpose(3)
+s = mean(global_avg_pool2d(u) ^ 2)
+output s
+""",
+        {"images": _normal(3, 2, 8, 8)},
+    ),
     "product_of_sum": (
         """\
 input x = -2
