@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.collector import paused_collector
 from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
 from graphlang.differentiate.differentiate import differentiate as differentiate
@@ -30,6 +31,7 @@ from graphlang.syntax.parse import parse
 DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 
 
+@paused_collector()
 def compile_source(
     source: SourceFile, *, training: bool = False, overrides: Mapping[str, Any] | None = None
 ) -> Outcome[Model]:
@@ -42,6 +44,7 @@ def compile_source(
     return Outcome(outcome.value, problems)
 
 
+@paused_collector()
 def compile_tree(
     file: tree.File, *, training: bool = False, overrides: Mapping[str, Any] | None = None
 ) -> Outcome[Model]:
@@ -129,6 +132,7 @@ class Prepared:
     remarks: list[str] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
 
+    @paused_collector()
     def evaluate(
         self, *, dtype: str = "float64", every_node: bool = False, wanted: list[Node] | None = None
     ) -> Evaluation:
@@ -145,6 +149,7 @@ class Prepared:
         )
 
 
+@paused_collector()
 def prepare(
     model: Model,
     *,
@@ -202,7 +207,7 @@ def prepare(
     if problems.has_errors:
         raise GraphlangError(problems)
     inputs, sizes = feeds.bind_inputs(differentiated, arrays, problems)
-    given = _weights(differentiated, weights, problems)
+    given = weights_of(differentiated, weights, problems)
     if problems.has_errors:
         raise GraphlangError(problems)
     remarks = [remark] if remark else []
@@ -224,7 +229,8 @@ def _from_data(model: Model, spec: DataSpec, rows: int | None, problems: Problem
     return {name: a[:rows] for name, a in arrays.items()} if rows else arrays
 
 
-def _weights(model: Model, weights: str | Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
+def weights_of(model: Model, weights: str | Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
+    """Parameters and states from a file or by path, fitted to the model; empty for None."""
     if weights is None:
         return {}
     found = stored.read_weights(weights, problems) if isinstance(weights, str) else dict(weights)

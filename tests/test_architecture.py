@@ -15,23 +15,28 @@ ROOT = Path(__file__).parent.parent / "graphlang"
 ALLOWED = {
     "source": set(),
     "diagnostics": {"source"},
-    "syntax": {"source", "diagnostics"},
+    "syntax": {"source", "diagnostics", "collector"},
     "types": {"source"},
     "graph": {"source", "types"},
     "ops": {"source", "types", "graph"},
     "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
     "differentiate": {"source", "types", "graph", "ops"},
-    "plan": {"source", "types", "graph", "ops"},
-    "run": {"source", "diagnostics", "types", "graph", "ops", "plan", "files"},
+    "plan": {"source", "types", "graph", "ops", "collector"},
+    "run": {"source", "diagnostics", "types", "graph", "ops", "plan", "files", "collector"},
     "emit": {"source", "diagnostics", "types", "graph", "ops", "plan"},
     "draw": {"source", "diagnostics", "types", "graph", "ops"},
+    "plot": {"source", "diagnostics", "types", "graph", "files"},
     "pipeline": {
-        "source", "diagnostics", "syntax", "types", "graph", "ops", "elaborate", "differentiate", "plan", "run",
+        "source", "diagnostics", "syntax", "types", "graph", "ops", "elaborate", "differentiate", "plan", "run", "collector",
+    },
+    "learning": {
+        "source", "diagnostics", "graph", "pipeline", "differentiate", "run",
     },
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },
     "files": set(),
+    "collector": set(),
 }  # fmt: skip
 EVERYTHING = {"cli", "__init__", "__main__"}
 

@@ -507,6 +507,16 @@ COMPILE_TIME_VALUES = {
         "param w = 1\nloss = w ^ 2\ntrain {\n  minimize = loss\n  epoch = 3\n}",
         "param w = 1\nloss = w ^ 2\ntrain {\n  minimize = loss\n  epochs = 3\n}",
     ),
+    "E0609": Code(
+        "an optimizer or a schedule that does not fit",
+        "An optimizer binds `weight` anew, from `weight`, `gradient`, `step`, its settings and its states, all of"
+        " which keep their types. A schedule is a gate of the time (`t`, `dt`, `epochs`, all scalars) that gives"
+        " the number by which `lr` is multiplied.",
+        "optimizer lazy(lr: float = 0.1) { v = lr * gradient }\nparam w = 1\nloss = w ^ 2\n"
+        "train {\n  minimize = loss\n  optimizer = lazy()\n}",
+        "optimizer lazy(lr: float = 0.1) { weight = weight - lr * gradient }\nparam w = 1\nloss = w ^ 2\n"
+        "train {\n  minimize = loss\n  optimizer = lazy()\n}",
+    ),
 }
 
 DIFFERENTIATION = {
@@ -613,6 +623,11 @@ IMPORTS_AND_DATA = {
         "data with damaged entries",
         "A column of numbers holds only numbers, and no row is short.",
     ),
+    "E0809": Code(
+        "a run log that cannot be read",
+        'A log has one JSON object on each line, for one epoch: {"epoch": 1, "loss": 0.5}, and may have'
+        ' "step", "seconds", "metrics" and "holdout" (numbers by name). The epochs increase.',
+    ),
 }
 
 RUNNING = {
@@ -671,8 +686,24 @@ RUNNING = {
     ),
     "E0914": Code(
         "a picture that cannot be drawn",
-        "The formats and views of pictures are listed by `graphlang draw --help`. PNG and PDF need Graphviz,"
-        " and a picture holds some 3,000 gates: close boxes, or draw fewer.",
+        "The formats and views of pictures are listed by `graphlang draw --help` and `graphlang plot --help`."
+        " A graph as PNG or PDF needs Graphviz, a plot needs matplotlib (`pip install 'graphlang[plot]'`)."
+        " A picture of a graph holds some 3,000 gates: close boxes, or draw fewer.",
+    ),
+    "E0915": Code(
+        "training that came to numbers that are not finite",
+        "The loss or a gradient became infinite or NaN. The message names the first node at which that happened,"
+        " and the largest gradients; what was written before the step is good.",
+    ),
+    "E0916": Code(
+        "a checkpoint that cannot be gone on with",
+        "A run is taken up again with the model, the settings and the data that it was started with, from a whole"
+        " checkpoint.",
+    ),
+    "E0917": Code(
+        "nothing to train",
+        "A file that is trained has a train block which says what is minimised, and parameters that it depends"
+        " on: `train on digits { minimize = loss }`.",
     ),
 }
 
@@ -680,6 +711,11 @@ WARNINGS = {
     "W0801": Code(
         "data that feed no input",
         "A column feeds the input of its name. A block says which columns feed which inputs.",
+    ),
+    "W0802": Code(
+        "a run log that is not whole",
+        "A run that was killed may leave half a last line, which is left out. Where a resumed run counts"
+        " epochs again, its lines replace the earlier ones.",
     ),
     "W0901": Code(
         "an expectation that does not hold, in a run",

@@ -43,6 +43,15 @@ class Loop:
     highest: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A train block's `optimizer = adam(lr = 1e-3)`: the definition and what it is given."""
+
+    definition: Definition
+    args: list[tuple[str | None, Any, Span]]
+    span: Span
+
+
 @dataclass(slots=True)
 class Frame:
     """One body being elaborated.
@@ -69,6 +78,8 @@ class Frame:
     updated: dict[str, Span] = field(default_factory=dict)
     # Whether the rest of the body is skipped: an assertion failed, or the library was called wrongly.
     is_abandoned: bool = False
+    # In an optimizer: the names that may be bound again, `weight` and its states.
+    rebindable: dict[str, Node] = field(default_factory=dict)
 
 
 class Context:
@@ -98,6 +109,8 @@ class Context:
         self.metrics: dict[str, Node] = {}
         self.data: dict[str, DataSpec] = {}
         self.training_spec: TrainingSpec | None = None
+        # What the train block calls: its optimizer and its schedule.
+        self.chosen: dict[str, Chosen] = {}
         self.initial_of: dict[str, Node] = {}
         self.updates: list[tuple[Node, Node]] = []
         self.gate_rules: list[GateRule] = []

@@ -19,6 +19,7 @@ from graphlang.elaborate.builtins import matching_params
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.expressions import evaluate
 from graphlang.elaborate.modules import Module, collect, load_imports
+from graphlang.elaborate.optimizers import choose_learner
 from graphlang.elaborate.scopes import Env
 from graphlang.elaborate.statements import run_body
 from graphlang.elaborate.values import BAD
@@ -52,6 +53,7 @@ def elaborate(
         unused.check_cycles(ctx, module)
         ctx.frames.append(Frame("main graph", module, Env()))
         run_body(ctx, file.body)
+        choose_learner(ctx)
         unused.check_bodies(ctx, module)
         unused.check_blocks(ctx, file.body)
     _check_param_queries(ctx)

@@ -25,7 +25,9 @@ from graphlang.syntax.reading import read_source
 if TYPE_CHECKING:
     from graphlang.elaborate.context import Context
 
-STD_FILES = ("activations", "layers", "losses", "initializers")
+STD_FILES = ("activations", "layers", "losses", "initializers", "optimizers")
+# Known only behind `schedule =`, so that `constant` and `step` stay free for others.
+SCHEDULE_FILES = ("schedules",)
 DEFINITIONS = {
     tree.Gate: "gate",
     tree.Network: "network",
@@ -66,17 +68,23 @@ class Module:
 class Std(Module):
     """The standard library: an index of definitions, each parsed when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, stems: tuple[str, ...] = STD_FILES) -> None:
         super().__init__(None)
         self.index: dict[str, tuple[str, str, int]] = {}
-        for stem in STD_FILES:
+        self.kinds: dict[str, str] = {}
+        for stem in stems:
             text = (files("graphlang") / "std" / f"{stem}.graph").read_text(encoding="utf-8")
-            for match in re.finditer(r"^(?:gate|network|init|optimizer)\s+(\w+)", text, re.MULTILINE):
-                self.index[match.group(1)] = (stem, text, match.start())
+            for match in re.finditer(r"^(gate|network|init|optimizer)\s+(\w+)", text, re.MULTILINE):
+                self.index[match.group(2)] = (stem, text, match.start())
+                self.kinds[match.group(2)] = match.group(1)
 
     def own_names(self) -> list[str]:
         """The names it defines."""
         return list(self.index)
+
+    def names_of(self, kind: str) -> list[str]:
+        """The names of its definitions of one kind, in the order of the text."""
+        return [name for name, found in self.kinds.items() if found == kind]
 
     def find(self, name: str) -> Any:
         if name in self.own:
@@ -105,6 +113,12 @@ def _only(text: str, start: int) -> str:
 def std() -> Std:
     """The standard library, indexed once per process."""
     return Std()
+
+
+@cache
+def schedules() -> Std:
+    """The library's schedules: a module of their own."""
+    return Std(SCHEDULE_FILES)
 
 
 def collect(module: Module, problems: Problems) -> None:

@@ -73,6 +73,9 @@ def _fan(ctx: Context, name: str, span: Span) -> Any:
 def declare(ctx: Context, ident: tree.Ident, value: Any) -> bool:
     """Bind a name in the body at hand; False (after an error) if it is bound already."""
     env, name = ctx.env, ident.text
+    if name in ctx.frame.rebindable:
+        (env.owner(name) or env).names[name] = Binding(value, ident.span)
+        return True
     earlier = env.names.get(name)
     if earlier is None and env.parent is not None:
         owner = env.parent.owner(name)

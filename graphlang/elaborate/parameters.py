@@ -44,7 +44,7 @@ def _kept(ctx: Context, statement: tree.Param | tree.State, op: str, path: str) 
     kind = declared_type(ctx, statement.type, may_be_free=False) if statement.type else None
     if statement.type is not None and kind is None:
         return None
-    start = _start(ctx, statement, kind, path)
+    start = start_node(ctx, statement, kind, path)
     if start is None:
         return None
     kind = kind or start.type
@@ -87,7 +87,7 @@ def _shared(ctx: Context, statement: tree.Param | tree.State, shared: Node, kind
 # --- starts ---------------------------------------------------------------------------------------
 
 
-def _start(
+def start_node(
     ctx: Context, statement: tree.Param | tree.State, kind: TensorType | None, path: str
 ) -> Node | None:
     """The node of the initial graph that a parameter or state starts from."""

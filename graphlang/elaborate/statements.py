@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from graphlang.elaborate import bindings, facts, gates, inputs, loops, parameters, training
+from graphlang.elaborate import bindings, facts, gates, inputs, loops, optimizers, parameters, training
 from graphlang.elaborate.context import MAX_NODES, MAX_STATEMENTS, Context, Frame
 from graphlang.elaborate.scopes import Binding
 from graphlang.elaborate.values import BAD
@@ -65,6 +65,11 @@ def _only(kinds: tuple[str, ...], run: Callable[[Context, Any], None]) -> Any:
     return checked
 
 
+def _declare_state(ctx: Context, statement: tree.State) -> None:
+    declare = optimizers.declare_state if ctx.frame.kind == "optimizer" else parameters.declare_state
+    declare(ctx, statement)
+
+
 _OWNERS = ("main graph", "network")
 
 
@@ -76,7 +81,7 @@ _STATEMENTS: dict[type, Callable[[Context, Any], None]] = {
     tree.GradBind: gates.bind_gradient,
     tree.Input: _only(_MAIN, inputs.declare_input),
     tree.Param: _only(_OWNERS, parameters.declare_param),
-    tree.State: _only(_OWNERS, parameters.declare_state),
+    tree.State: _only((*_OWNERS, "optimizer"), _declare_state),
     tree.Const: facts.declare_const,
     tree.Layer: _only(_OWNERS, bindings.bind_layer),
     tree.For: loops.unroll_for,

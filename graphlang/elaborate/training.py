@@ -8,8 +8,9 @@ from typing import Any
 from graphlang.diagnostics import Label
 from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.arguments import knows_names
-from graphlang.elaborate.context import Context
+from graphlang.elaborate.context import Chosen, Context
 from graphlang.elaborate.expressions import BINARY_OPS, UNARY_OPS, evaluate
+from graphlang.elaborate.modules import schedules, std
 from graphlang.elaborate.names import declare
 from graphlang.elaborate.values import (
     BAD,
@@ -40,8 +41,6 @@ SETTINGS = (
     "seed",
     "shuffle",
 )
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
-SCHEDULES = ("constant", "step", "exponential", "cosine")
 # What other libraries call the settings.
 _HABITS = {
     "loss": "minimize",
@@ -289,7 +288,7 @@ def _setting(ctx: Context, bind: tree.Bind) -> Any:
     """A setting's value where it is plain, its text where it names an optimizer or a schedule."""
     name, expr = bind.targets[0].text, bind.value
     if name in ("optimizer", "schedule"):
-        _check_callee(ctx, name, expr)
+        _choose(ctx, name, expr)
         return expr.span.text
     if name == "batch" and isinstance(expr, tree.Name) and expr.id == "all":
         return "all"
@@ -323,37 +322,44 @@ _FITS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def _check_callee(ctx: Context, setting: str, expr: tree.Expr) -> None:
-    """Report an optimizer or schedule that does not exist, and unknown names among its arguments."""
+def _choose(ctx: Context, setting: str, expr: tree.Expr) -> None:
+    """Note the optimizer or schedule that is called, and what it is given."""
     head = expr.function if isinstance(expr, tree.Call) else expr
-    known = OPTIMIZERS if setting == "optimizer" else SCHEDULES
-    example = "adam(lr = 1e-3)" if setting == "optimizer" else "cosine(warmup = 1)"
     if not isinstance(head, tree.Name):
         if not isinstance(expr, tree.ErrorExpr):
+            example = "adam(lr = 1e-3)" if setting == "optimizer" else "cosine(warmup = 1)"
             ctx.error("E0608", expr.span, f"`{setting}` is written as a call: `{setting} = {example}`.")
         return
-    found = evaluate_quietly(ctx, head)
-    args = expr.args if isinstance(expr, tree.Call) else ()
-    if isinstance(found, Definition) and found.kind == "optimizer" and setting == "optimizer":
+    found = _callee(ctx, setting, head.id)
+    given = expr.args if isinstance(expr, tree.Call) else ()
+    args = [(a.name.text if a.name else None, evaluate(ctx, a.value), a.value.span) for a in given]
+    if found is None:
+        _unknown_callee(ctx, setting, head)
+    elif found is not BAD and not any(value is BAD for _, value, _ in args) and knows_names(ctx, found, args):
         found.is_used = True
-        given = [(a.name.text if a.name else None, None, a.value.span) for a in args]
-        knows_names(ctx, found, given)
-    elif head.id not in known and found is not BAD:
-        own = [d.name for d in ctx.frame.module.definitions() if d.kind == "optimizer"]
-        meant = nearest(head.id, [*known, *(own if setting == "optimizer" else ())])
-        ctx.error(
-            "E0301",
-            head.span,
-            f"There is no {setting} called `{head.id}`.",
-            notes=[f"There are: {', '.join([*known, *(own if setting == 'optimizer' else ())])}."],
-            suggestion=f"Did you mean `{meant}`?" if meant else None,
-        )
-        return
-    for argument in args:
-        evaluate(ctx, argument.value)
+        ctx.chosen[setting] = Chosen(found, args, expr.span)
 
 
-def evaluate_quietly(ctx: Context, name: tree.Name) -> Any:
-    """What a name stands for, without reporting one that is unknown."""
-    found = ctx.env.find(name.id)
-    return found.value if found else ctx.frame.module.find(name.id)
+def _callee(ctx: Context, setting: str, name: str) -> Any:
+    """The definition of an optimizer or schedule: the file's own, else the library's; None if there is none."""
+    kind = "optimizer" if setting == "optimizer" else "gate"
+    module = ctx.frame.module
+    own = module.own.get(name, module.imported.get(name))
+    if own is BAD or (isinstance(own, Definition) and own.kind == kind):
+        return own
+    found = (std() if setting == "optimizer" else schedules()).find(name)
+    return found if isinstance(found, Definition) and found.kind == kind else None
+
+
+def _unknown_callee(ctx: Context, setting: str, head: tree.Name) -> None:
+    own = [d.name for d in ctx.frame.module.definitions() if d.kind == "optimizer"]
+    library = std().names_of("optimizer") if setting == "optimizer" else schedules().names_of("gate")
+    known = [*library, *(own if setting == "optimizer" else ())]
+    meant = nearest(head.id, known)
+    ctx.error(
+        "E0301",
+        head.span,
+        f"There is no {setting} called `{head.id}`.",
+        notes=[f"There are: {', '.join(known)}."],
+        suggestion=f"Did you mean `{meant}`?" if meant else None,
+    )

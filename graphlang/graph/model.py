@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphlang.graph.dag import to_networkx
+from graphlang.graph.learner import Learner
 from graphlang.graph.node import INPUT, PARAM, STATE, GateRule, Node, Scope
 from graphlang.source import SourceFile, Span
 from graphlang.types.dims import Sizes
@@ -64,6 +65,7 @@ class TrainingSpec:
     minimize: Node | None
     settings: dict[str, Any]
     span: Span
+    learner: Learner | None = None
 
 
 @dataclass(eq=False)

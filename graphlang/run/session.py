@@ -61,21 +61,29 @@ class Evaluation:
 
 
 def initial_values(
-    model: Model, dtype: type[np.floating[Any]], seed: int, skip: Iterable[str] = ()
+    model: Model,
+    dtype: type[np.floating[Any]],
+    seed: int,
+    skip: Iterable[str] = (),
+    starts: Mapping[str, Node] | None = None,
 ) -> dict[str, Any]:
-    """Where the parameters and states start, by path; `skip` names those that are given otherwise."""
+    """Where the parameters and states start, by path; `skip` names those that are given otherwise.
+
+    `starts` are other nodes of `Model.initial`, by path, in place of the model's own.
+    """
     skipped = set(skip)
-    wanted = {p: n for p, n in model.initial_of.items() if p not in skipped}
+    wanted = {p: n for p, n in (starts or model.initial_of).items() if p not in skipped}
     computed: dict[str, Any] = {}
     for path, node in wanted.items():
         executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed)
         try:
             computed[path] = executable.run({})[node]
         except GraphlangError as error:
+            leaf = model.by_path.get(path)
             problems = Problems()
             for d in error.diagnostics:
                 message = f"`{path}` cannot start as it should: {d.message}"
-                problems.error(d.code, model.place_of(model.by_path[path]), message)
+                problems.error(d.code, model.place_of(leaf) if leaf is not None else d.span, message)
             raise GraphlangError(problems) from error
     return computed
 

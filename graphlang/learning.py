@@ -1,0 +1,258 @@
+"""The journey of a file that learns: from its text to a training run, and to a trained model on data.
+
+Like `pipeline`, each function here calls one stage after another and hands their problems on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
+from graphlang.differentiate.differentiate import differentiate
+from graphlang.differentiate.training_step import training_step
+from graphlang.graph.dag import ancestors
+from graphlang.graph.model import Model
+from graphlang.graph.node import Node
+from graphlang.pipeline import DTYPES, compile_source, data_of, seed_of, weights_of
+from graphlang.run import feeds
+from graphlang.run.batches import Feed, Split, split_rows
+from graphlang.run.evaluator import Evaluator
+from graphlang.run.rows import Rows, open_rows
+from graphlang.run.session import initial_values
+from graphlang.run.settings import settings_of
+from graphlang.run.train import Progress, Trainer
+from graphlang.source import SourceFile
+
+
+@dataclass(slots=True)
+class Training:
+    """A training run that has not begun."""
+
+    trainer: Trainer
+    progress: Progress
+    rows: Rows | None
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+
+def prepare_training(
+    source: SourceFile,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    data: str | None = None,
+    feed: str | None = None,
+    weights: str | Mapping[str, Any] | None = None,
+    dtype: str = "float32",
+) -> Training:
+    """Compile a file for training and find its data and where its parameters start.
+
+    Parameters
+    ----------
+    source : SourceFile
+    overrides : mapping, optional
+        Values for constants and inputs.
+    settings : mapping, optional
+        Settings in place of the train block's (see `run.settings.Settings`); None leaves one as it is.
+    data : str, optional
+        A file in place of that of the train block's data.
+    feed : str, optional
+        A file of inputs that are the same for every batch.
+    weights : str or mapping, optional
+        A file or parameters by path, to start from.
+    dtype : str
+        `float32` or `float64`.
+
+    Raises
+    ------
+    GraphlangError
+        With everything that is wrong with the file, its data and the weights.
+    """
+    problems = Problems()
+    model = _compiled(source, overrides, problems, training=True)
+    _check_learner(model, problems)
+    inference = _compiled(source, overrides, problems, training=False)
+    rows, spec = None, data_of(model)
+    if spec is not None:
+        rows = open_rows(spec, problems, data)
+    elif data is not None:
+        problems.error("E0917", None, "The file has no data block that `--data` could replace.")
+    fixed = feeds.read_feed(feed, problems) if feed is not None else {}
+    given = weights_of(model, weights, problems)
+    _stop(problems)
+    step = training_step(model)
+    batches = Feed(step.model, rows, spec, fixed, DTYPES[dtype], problems)
+    _stop(problems)
+    found = settings_of(model.training, settings or {})
+    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype])
+    return Training(trainer, trainer.start(given), rows, list(problems))
+
+
+def _compiled(
+    source: SourceFile, overrides: Mapping[str, Any] | None, problems: Problems, *, training: bool
+) -> Model:
+    outcome = compile_source(source, training=training, overrides=overrides)
+    for problem in outcome.problems:
+        if problem not in problems.found:
+            problems.add(problem)
+    _stop(problems)
+    return outcome.value
+
+
+def _check_learner(model: Model, problems: Problems) -> None:
+    spec = model.training
+    if spec is None:
+        problems.error(
+            "E0917",
+            None,
+            f"`{model.source.name}` has no train block.",
+            suggestion="Say what is learned: `train on DATA { minimize = loss }`.",
+        )
+    elif spec.minimize is None:
+        problems.error(
+            "E0917",
+            spec.span,
+            "The train block does not say what is minimised.",
+            suggestion="Add `minimize = loss`, for example.",
+        )
+    elif spec.learner is None or not spec.learner.weights:
+        problems.error(
+            "E0917",
+            spec.span,
+            f"`{spec.minimize.path}` depends on no parameter, so there is nothing to learn.",
+            suggestion="Declare what is learned: `param w: [3] ~ normal(0, 0.1)`.",
+        )
+
+
+def _stop(problems: Problems) -> None:
+    if problems.has_errors:
+        raise GraphlangError(problems)
+
+
+# --- a trained model ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Inference:
+    """A model with its weights and data, ready to be asked.
+
+    Attributes
+    ----------
+    model : Model
+        Elaborated for inference and differentiated.
+    values : dict of str to array
+        Parameters and states by path.
+    split : Split
+        Which rows training learns from; all where the data are others than the file's.
+    whole : Model
+        All of the file, as compiled.
+    """
+
+    whole: Model
+    model: Model
+    evaluator: Evaluator
+    values: dict[str, Any]
+    rows: Rows | None
+    split: Split
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def classes_of(self) -> dict[str, tuple[str, ...]]:
+        """Of the inputs that are columns of texts, the classes in order; read from the file's own data."""
+        spec = data_of(self.whole)
+        found = open_rows(spec, Problems()) if spec is not None else None
+        return dict(found.classes_of) if found is not None else {}
+
+    @property
+    def every_row(self) -> np.ndarray:
+        """The numbers of all rows."""
+        return np.arange(self.split.count)
+
+
+def prepare_inference(
+    source: SourceFile,
+    wanted: Callable[[Model], Mapping[str, Node]],
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    weights: str | Mapping[str, Any] | None = None,
+    data: str | None = None,
+    feed: str | None = None,
+    seed: int | None = None,
+    dtype: str = "float32",
+) -> Inference:
+    """Compile a file for inference, with what is asked of it.
+
+    Parameters
+    ----------
+    source : SourceFile
+    wanted : function
+        The nodes to compute by name, given the compiled model. Inputs that they do not depend on, and the
+        data's lines for those, are left out: labels are not needed to predict.
+    weights, data, feed, overrides, dtype
+        As for `prepare_training`.
+    seed : int, optional
+        By default the train block's: it says which rows were held out.
+
+    Raises
+    ------
+    GraphlangError
+        With everything that is wrong with the file, its data and the weights.
+    """
+    problems = Problems()
+    whole = _compiled(source, overrides, problems, training=False)
+    given = weights_of(whole, weights, problems)
+    nodes = wanted(whole)
+    model = _restricted(whole, nodes.values())
+    rows, spec = None, data_of(model)
+    if spec is not None and (columns := tuple(c for c in spec.columns if model.find(c.name) in model.nodes)):
+        spec = replace(spec, columns=columns)
+    if spec is not None and feed is None:
+        rows = open_rows(spec, problems, data)
+    fixed = feeds.read_feed(feed, problems) if feed is not None else {}
+    fixed = {name: a for name, a in fixed.items() if name in model.inputs or name not in whole.inputs}
+    _stop(problems)
+    differentiated = differentiate(model)
+    batches = Feed(differentiated, rows, spec, fixed, DTYPES[dtype], problems)
+    _stop(problems)
+    settings = settings_of(model.training, {"seed": seed})
+    split = split_rows(batches.count, settings.holdout if data is None else 0.0, settings.seed)
+    asked = {name: differentiated.by_path[n.path] for name, n in nodes.items()}
+    evaluator = Evaluator(differentiated, asked, batches, DTYPES[dtype], seed_of(model, seed))
+    starts = initial_values(model, DTYPES[dtype], seed_of(model, seed), given)
+    values = {
+        p: _as(DTYPES[dtype], model.by_path[p], v)
+        for p, v in {**starts, **given}.items()
+        if p in model.by_path
+    }
+    return Inference(whole, differentiated, evaluator, values, rows, split, list(problems))
+
+
+def _restricted(model: Model, nodes: Iterable[Node]) -> Model:
+    """The part of a model that some nodes need."""
+    needed = ancestors(nodes)
+    kept = {n.path for n in needed}
+    return replace(
+        model,
+        nodes=[n for n in model.nodes if n in needed],
+        outputs=[n for n in model.outputs if n in needed],
+        metrics={name: n for name, n in model.metrics.items() if n in needed},
+        expectations=[],
+        updates=[],
+        gate_rules=[r for r in model.gate_rules if all(o in needed for o in (*r.outputs, *r.operands))],
+        aliases={name: n for name, n in model.aliases.items() if n in needed},
+        initial_of={path: n for path, n in model.initial_of.items() if path in kept},
+        training=None
+        if model.training is None
+        else replace(
+            model.training,
+            minimize=model.training.minimize if model.training.minimize in needed else None,
+            learner=None,
+        ),
+    )
+
+
+def _as(dtype: Any, node: Node, value: Any) -> np.ndarray:
+    return np.asarray(value, dtype if node.type.is_float else None)

@@ -1,0 +1,240 @@
+"""Training: the step's graph over and over, on one batch after the other.
+
+A `Trainer` holds what does not change; a `Progress` holds all that does, so that a run written down and
+taken up again continues as if it had never stopped. Nothing random is kept: the order of the rows and every
+draw are functions of the seed, the epoch and the step.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from graphlang.graph.learner import TrainingStep
+from graphlang.graph.model import Model
+from graphlang.graph.node import Node
+from graphlang.plan.schedule import make_plan
+from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
+from graphlang.run.divergence import divergence, is_finite
+from graphlang.run.evaluator import Evaluator, bound_sizes
+from graphlang.run.interpreter import Executable
+from graphlang.run.session import initial_values
+from graphlang.run.settings import Settings
+
+Values = dict[str, Any]
+# The seed of a step is that of the run plus the step's number times 2 ** 32.
+_SEED_SHIFT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an epoch came to; one line of the log.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epochs and steps done.
+    loss : float
+        Mean over the rows of the epoch of what is minimised, each batch before its update.
+    metrics : dict of str to float
+        The same for the file's metrics.
+    holdout : dict of str to float, or None
+        `loss` and metrics on the rows held out, after the epoch; None if there are none.
+    seconds : float
+        Since the run was started.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+    metrics: dict[str, float]
+    holdout: dict[str, float] | None
+    seconds: float
+
+    @property
+    def watched(self) -> float:
+        """The loss by which the best epoch is chosen."""
+        return self.loss if self.holdout is None else self.holdout["loss"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """All of a training run that changes.
+
+    Attributes
+    ----------
+    values : dict of str to array
+        Parameters, states of the model and of the optimizer, by path.
+    step, epoch, batch : int
+        Steps and epochs done, and batches done in the epoch at hand.
+    rows, sums
+        Rows seen in the epoch at hand, and the sums over them of `loss` and the metrics.
+    best, best_loss, best_epoch
+        The values of the epoch with the smallest watched loss, if epochs are watched (`Trainer.watches`).
+    """
+
+    values: Values
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    rows: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    best: Values | None = None
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """A model ready to be trained.
+
+    Parameters
+    ----------
+    step : TrainingStep
+        The graph of one step.
+    inference : Model
+        The same file, elaborated for inference and differentiated, to evaluate the rows held out.
+    feed : Feed
+    settings : Settings
+    dtype : numpy float type
+        Precision of floats.
+    """
+
+    def __init__(
+        self,
+        step: TrainingStep,
+        inference: Model,
+        feed: Feed,
+        settings: Settings,
+        dtype: type[np.floating[Any]] = np.float32,
+    ):
+        self.step, self.inference, self.feed, self.settings, self.dtype = (
+            step,
+            inference,
+            feed,
+            settings,
+            dtype,
+        )
+        self.split: Split = split_rows(feed.count, settings.holdout, settings.seed)
+        self.batches = count_batches(self.split.size, settings.batch) if feed.count else 1
+        loss = inference.training.minimize if inference.training else None
+        assert loss is not None
+        nodes = {"loss": loss, **inference.metrics}
+        self.evaluate = Evaluator(inference, nodes, feed, dtype, settings.seed)
+        self._reported = {"loss": step.loss, **step.model.metrics}
+        wanted = [*self._reported.values(), *step.gradients.values(), *step.next.values()]
+        self._plan = make_plan(step.nodes, wanted)
+        self._executables: dict[int, Executable] = {}
+        self._times = {leaf.path: name for name, leaf in step.clock.items()}
+        # Inputs that do not fit the model are told of before anything runs.
+        self._executable(min(settings.batch or self.split.size, self.split.size))
+
+    def start(self, weights: Mapping[str, Any] | None = None) -> Progress:
+        """Where training begins: parameters and states as the file says, or as given."""
+        given = dict(weights or {})
+        model, seed, learner = self.step.model, self.settings.seed, self.step.learner
+        values: Values = {**initial_values(model, self.dtype, seed, given), **given}
+        values |= initial_values(model, self.dtype, seed, starts=learner.starts) if learner.starts else {}
+        kinds = {**{p: model.by_path[p] for p in (*model.params, *model.states)}, **learner.states}
+        for path, node in kinds.items():
+            values[path] = np.asarray(values[path], self.dtype if node.type.is_float else None)
+        return Progress(values)
+
+    def steps(self, progress: Progress) -> Iterator[float | Record]:
+        """Train from where `progress` is to the end: the loss of every step, and a record after each epoch.
+
+        `progress` is brought up to date before each of them.
+
+        Raises
+        ------
+        GraphlangError
+            When a step cannot be computed, or the loss or a gradient is no longer finite; `progress` then
+            stands before that step.
+        """
+        started = time.monotonic() - progress.seconds
+        while progress.epoch < self.settings.epochs and not self._has_lost_patience(progress):
+            for rows in islice(self._batches(progress.epoch), progress.batch, None):
+                yield self._one_step(progress, rows)
+            progress.seconds = time.monotonic() - started
+            yield self._end_epoch(progress)
+
+    def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
+        if not self.feed.count:
+            return iter((slice(None),))
+        s = self.settings
+        return batches_of_epoch(self.split, epoch, batch=s.batch, shuffle=s.shuffle, seed=s.seed)
+
+    @property
+    def watches(self) -> bool:
+        """Whether the best epoch is kept: by the loss on the rows held out, or for patience's sake."""
+        return len(self.split.held) > 0 or self.settings.patience is not None
+
+    def _has_lost_patience(self, progress: Progress) -> bool:
+        patience = self.settings.patience
+        return patience is not None and progress.epoch - progress.best_epoch >= patience
+
+    def _one_step(self, progress: Progress, rows: np.ndarray | slice) -> float:
+        inputs = self.feed.take(rows)
+        count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
+        leaves = {**progress.values, **inputs, **self._clock(progress)}
+        found = self._executable(count).run(leaves, seed=self.step_seed(progress.step + 1))
+        loss = float(found[self.step.loss])
+        bad = [p for p, g in self.step.gradients.items() if not is_finite(found[g])]
+        if not math.isfinite(loss) or bad:
+            raise divergence(self, progress, leaves, count, loss)
+        progress.values |= {path: found[node] for path, node in self.step.next.items()}
+        weight = count or 1
+        for name, node in self._reported.items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + float(found[node]) * weight
+        progress.rows += weight
+        progress.step += 1
+        progress.batch += 1
+        return loss
+
+    def step_seed(self, step: int) -> int:
+        """Every step draws anew, as the seed and the step's number say."""
+        return self.settings.seed + (step << _SEED_SHIFT)
+
+    def _clock(self, progress: Progress) -> dict[str, Any]:
+        dt = 1 / self.batches
+        times = {
+            "step": np.int64(progress.step + 1),
+            "t": self.dtype(progress.epoch + progress.batch * dt),
+            "dt": self.dtype(dt),
+            "epochs": self.dtype(self.settings.epochs),
+        }
+        return {path: times[name] for path, name in self._times.items()}
+
+    def _executable(self, count: int) -> Executable:
+        if count not in self._executables:
+            sizes = bound_sizes(self.feed, count)
+            self._executables[count] = self.executable(self.step.nodes, self._plan.wanted, sizes)
+        return self._executables[count]
+
+    def executable(self, nodes: list[Node], wanted: Any, sizes: Mapping[str, int]) -> Executable:
+        """What computes `wanted` of the step's graph."""
+        plan = make_plan(nodes, wanted)
+        return Executable(plan, sizes, self.dtype, self.settings.seed, self.step.model.place_of)
+
+    def _end_epoch(self, progress: Progress) -> Record:
+        means = {name: total / progress.rows for name, total in progress.sums.items()}
+        held = self.evaluate(progress.values, self.split.held) if len(self.split.held) else None
+        progress.epoch += 1
+        progress.batch, progress.rows, progress.sums = 0, 0, {}
+        loss = means.pop("loss")
+        record = Record(progress.epoch, progress.step, loss, means, held, progress.seconds)
+        if self.watches and record.watched < progress.best_loss:
+            progress.best, progress.best_loss = self.kept(progress.values), record.watched
+            progress.best_epoch = progress.epoch
+        return record
+
+    def kept(self, values: Mapping[str, Any]) -> Values:
+        """Parameters and states of the model: what a file of weights holds."""
+        model = self.step.model
+        return {path: values[path] for path in (*model.params, *model.states)}
