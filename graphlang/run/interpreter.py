@@ -72,7 +72,7 @@ class Executable:
         self._fed: list[tuple[str, int]] = []
         for node, slot in plan.leaves:
             if node.is_const:
-                self._blank[slot] = _typed(node, dtype)
+                self._blank[slot] = typed_constant(node, dtype)
             else:
                 self._fed.append((node.path, slot))
         self._program = [_prepared(step, sizes or {}, dtype, seed) for step in plan.steps]
@@ -222,7 +222,8 @@ def _prepared(step: Step, sizes: Mapping[str, int], dtype: Any, seed: int) -> _P
     return step.op.kernel, step.sources, attrs, step.target, step.frees
 
 
-def _typed(node: Node, dtype: Any) -> Any:
+def typed_constant(node: Node, dtype: Any) -> Any:
+    """A constant's value in the precision of the run."""
     value = node.attrs["value"]
     if node.type.dtype is DType.FLOAT:
         return value.astype(dtype) if isinstance(value, np.ndarray) else dtype(value)

@@ -21,11 +21,12 @@ from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
-from graphlang.run.divergence import divergence, is_finite
+from graphlang.run.divergence import broken_update, divergence, is_finite
 from graphlang.run.evaluator import Evaluator, bound_sizes
-from graphlang.run.interpreter import Executable
+from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
+from graphlang.run.step_program import Layout, StepProgram
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.
@@ -91,6 +92,37 @@ class Progress:
     seconds: float = 0.0
 
 
+class Engine:
+    """The numbers of one training run in their places, and the step compiled for each size of batch."""
+
+    def __init__(self, trainer: Trainer):
+        self._trainer = trainer
+        self.layout = Layout(trainer.step, trainer.dtype)
+        self._programs: dict[int, StepProgram] = {}
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """All gradients as one vector."""
+        return self.layout.gradient
+
+    def compute(self, count: int, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any] | None:
+        """Forward and backward; None where a kernel fails, which the interpreter can explain."""
+        if count not in self._programs:
+            trainer = self._trainer
+            sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
+            self._programs[count] = StepProgram(trainer.step, self.layout, wanted, sizes, trainer.dtype)
+        try:
+            with np.errstate(all="ignore"):
+                return self._programs[count].forward_backward(leaves, seed)
+        except KERNEL_ERRORS:
+            return None
+
+    def update(self, count: int, found: Mapping[Node, Any]) -> None:
+        """Change parameters and states."""
+        with np.errstate(all="ignore"):
+            self._programs[count].update(found)
+
+
 class Trainer:
     """A model ready to be trained.
 
@@ -127,13 +159,10 @@ class Trainer:
         assert loss is not None
         nodes = {"loss": loss, **inference.metrics}
         self.evaluate = Evaluator(inference, nodes, feed, dtype, settings.seed)
-        self._reported = {"loss": step.loss, **step.model.metrics}
-        wanted = [*self._reported.values(), *step.gradients.values(), *step.next.values()]
-        self._plan = make_plan(step.nodes, wanted)
-        self._executables: dict[int, Executable] = {}
+        self.reported = {"loss": step.loss, **step.model.metrics}
         self._times = {leaf.path: name for name, leaf in step.clock.items()}
         # Inputs that do not fit the model are told of before anything runs.
-        self._executable(min(settings.batch or self.split.size, self.split.size))
+        bound_sizes(feed, min(settings.batch or self.split.size, self.split.size))
 
     def start(self, weights: Mapping[str, Any] | None = None) -> Progress:
         """Where training begins: parameters and states as the file says, or as given."""
@@ -158,10 +187,14 @@ class Trainer:
             stands before that step.
         """
         started = time.monotonic() - progress.seconds
+        engine = Engine(self)
+        progress.values = engine.layout.adopt(progress.values)
         while progress.epoch < self.settings.epochs and not self._has_lost_patience(progress):
             for rows in islice(self._batches(progress.epoch), progress.batch, None):
-                yield self._one_step(progress, rows)
-            progress.seconds = time.monotonic() - started
+                loss = self._one_step(engine, progress, rows)
+                progress.seconds = time.monotonic() - started
+                yield loss
+            self.check(progress)
             yield self._end_epoch(progress)
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
@@ -179,18 +212,18 @@ class Trainer:
         patience = self.settings.patience
         return patience is not None and progress.epoch - progress.best_epoch >= patience
 
-    def _one_step(self, progress: Progress, rows: np.ndarray | slice) -> float:
+    def _one_step(self, engine: Engine, progress: Progress, rows: np.ndarray | slice) -> float:
         inputs = self.feed.take(rows)
         count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
-        leaves = {**progress.values, **inputs, **self._clock(progress)}
-        found = self._executable(count).run(leaves, seed=self.step_seed(progress.step + 1))
-        loss = float(found[self.step.loss])
-        bad = [p for p, g in self.step.gradients.items() if not is_finite(found[g])]
-        if not math.isfinite(loss) or bad:
+        times = self._clock(progress)
+        found = engine.compute(count, {**inputs, **times}, self.step_seed(progress.step + 1))
+        loss = float(found[self.step.loss]) if found is not None else math.nan
+        if found is None or not math.isfinite(loss) or not is_finite(engine.gradient):
+            leaves = {**progress.values, **inputs, **times}
             raise divergence(self, progress, leaves, count, loss)
-        progress.values |= {path: found[node] for path, node in self.step.next.items()}
+        engine.update(count, found)
         weight = count or 1
-        for name, node in self._reported.items():
+        for name, node in self.reported.items():
             progress.sums[name] = progress.sums.get(name, 0.0) + float(found[node]) * weight
         progress.rows += weight
         progress.step += 1
@@ -211,16 +244,16 @@ class Trainer:
         }
         return {path: times[name] for path, name in self._times.items()}
 
-    def _executable(self, count: int) -> Executable:
-        if count not in self._executables:
-            sizes = bound_sizes(self.feed, count)
-            self._executables[count] = self.executable(self.step.nodes, self._plan.wanted, sizes)
-        return self._executables[count]
-
     def executable(self, nodes: list[Node], wanted: Any, sizes: Mapping[str, int]) -> Executable:
         """What computes `wanted` of the step's graph."""
         plan = make_plan(nodes, wanted)
         return Executable(plan, sizes, self.dtype, self.settings.seed, self.step.model.place_of)
+
+    def check(self, progress: Progress) -> None:
+        """Raise GraphlangError (E0915) if the last update came to numbers that are not finite."""
+        error = broken_update(self, progress)
+        if error is not None:
+            raise error
 
     def _end_epoch(self, progress: Progress) -> Record:
         means = {name: total / progress.rows for name, total in progress.sums.items()}
@@ -237,4 +270,4 @@ class Trainer:
     def kept(self, values: Mapping[str, Any]) -> Values:
         """Parameters and states of the model: what a file of weights holds."""
         model = self.step.model
-        return {path: values[path] for path in (*model.params, *model.states)}
+        return {path: np.array(values[path]) for path in (*model.params, *model.states)}

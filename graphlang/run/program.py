@@ -1,0 +1,312 @@
+"""A plan compiled into straight-line NumPy for fixed sizes: for what is computed many times, as in training.
+
+All arrays are made once. Every step fills an array whose former contents nobody needs any more, if its
+operation has a spelling (`spellings.py`); views of arrays that stay are made once; what depends on
+constants alone is computed beforehand. The text that is compiled holds only names and numbers that are
+written here. Its results have the same bits as the interpreter's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from graphlang.graph.node import Node
+from graphlang.plan.schedule import Step, make_plan, resolve
+from graphlang.run.interpreter import typed_constant
+from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, VIEWS, Operand, spelled
+from graphlang.types.tensor import DType
+
+_FOREVER = 1 << 60
+# Operations that a truth value may enter as 0 or 1, without being converted first.
+_TAKES_MASKS = frozenset({"add", "sub", "mul"})
+
+
+class Code:
+    """Statements under construction, and what they refer to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self._known: dict[int, str] = {}
+
+    def constant(self, value: Any) -> str:
+        """The name of an array or function that stays."""
+        name = self._known.get(id(value))
+        if name is None:
+            name = self._known[id(value)] = f"c{len(self.names)}"
+            self.names[name] = value
+        return name
+
+    def function(self, parameters: Iterable[str], results: Iterable[str] = ()) -> Callable[..., Any]:
+        """Compile the statements into a function of these parameters."""
+        # As default values the names are local variables, which Python finds at once.
+        head = [*parameters, *(f"{name}={name}" for name in self.names)]
+        body = [*self.lines, f"return ({''.join(f'{r}, ' for r in results)})"]
+        source = f"def run({', '.join(head)}):\n" + "\n".join(f"    {line}" for line in body)
+        space: dict[str, Any] = dict(self.names)
+        exec(compile(source, "<program>", "exec"), space)
+        function: Callable[..., Any] = space["run"]
+        return function
+
+
+class Pool:
+    """Arrays that can be used again once their contents are no longer needed."""
+
+    def __init__(self) -> None:
+        self._free: dict[int, list[np.ndarray]] = {}
+        self.nbytes = 0
+
+    def take(self, shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+        """An array, and the bytes it lies in, to be given back."""
+        count = math.prod(shape) * np.dtype(dtype).itemsize
+        free = self._free.get(count)
+        if free:
+            raw = free.pop()
+        else:
+            raw = np.empty(count, np.uint8)
+            self.nbytes += count
+        return raw.view(dtype).reshape(shape), raw
+
+    def give_back(self, raw: np.ndarray) -> None:
+        """Let the bytes be used for something else."""
+        self._free.setdefault(raw.nbytes, []).append(raw)
+
+
+class Program:
+    """A plan as one function of its inputs.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        In topological order.
+    wanted : iterable of Node
+        What is computed.
+    sizes : mapping of str to int
+        The free sizes.
+    dtype : numpy float type
+    held : mapping of str to array
+        Leaves that are always in the same array, which may change in place between runs.
+    targets : mapping of Node to array
+        Where some of the wanted nodes are to be written.
+    """
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        wanted: Iterable[Node],
+        sizes: Mapping[str, int],
+        dtype: type[np.floating[Any]],
+        held: Mapping[str, np.ndarray],
+        targets: Mapping[Node, np.ndarray] | None = None,
+    ):
+        self._plan = make_plan(nodes, wanted)
+        self._sizes, self._dtype, self._targets = sizes, dtype, dict(targets or {})
+        self.code, self.pool = Code(), Pool()
+        self._values: dict[Node, Operand] = {}
+        self._blocks: dict[Node, np.ndarray] = {}
+        self._fixed_constants: set[Node] = set()
+        self._scratch: list[np.ndarray] = []
+        self.fed: list[tuple[str, str]] = []
+        for node, _ in self._plan.leaves:
+            self._leaf(node, held)
+        self._root, self._last, self._users = self._lifetimes()
+        for i, step in enumerate(self._plan.steps):
+            self._write(i, step)
+        self._order = list(self._plan.wanted)
+        results = [self._values[n].text for n in self._order]
+        self._run = self.code.function(["seed", *(name for _, name in self.fed)], results)
+
+    def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
+        """The wanted values; arrays among them are overwritten by the next run.
+
+        What a kernel raises is let through.
+        """
+        results = self._run(seed, *[leaves[path] for path, _ in self.fed])
+        return dict(zip(self._order, results, strict=True))
+
+    def array_of(self, node: Node) -> np.ndarray | None:
+        """The array in which a node's value always is, if there is one."""
+        return self._values[node].array  # type: ignore[no-any-return]
+
+    # --- what a spelling may ask for ------------------------------------------------------------
+
+    def constant(self, value: Any) -> str:
+        """The name of an array or function that stays."""
+        return self.code.constant(value)
+
+    def scratch(self, shape: tuple[int, ...], dtype: Any) -> str:
+        """The name of an array that is free during the step at hand."""
+        array, raw = self.pool.take(shape, dtype)
+        self._scratch.append(raw)
+        return self.code.constant(array)
+
+    # --- leaves and lifetimes -----------------------------------------------------------------------
+
+    def _leaf(self, node: Node, held: Mapping[str, np.ndarray]) -> None:
+        if node.is_const:
+            self._fix(node, np.asarray(typed_constant(node, self._dtype)), is_constant=True)
+        elif node.path in held:
+            self._fix(node, held[node.path])
+        else:
+            name = f"x{len(self.fed)}"
+            self.fed.append((node.path, name))
+            self._values[node] = Operand(name, self._shape(node), self._kind(node))
+
+    def _fix(self, node: Node, array: np.ndarray, *, is_constant: bool = False) -> None:
+        """Say in which array a node's value always is."""
+        number = float(array) if is_constant and array.ndim == 0 else None
+        self._values[node] = Operand(self.code.constant(array), array.shape, array.dtype, array, number)
+        if is_constant:
+            self._fixed_constants.add(node)
+
+    def _lifetimes(self) -> tuple[dict[Node, Node], dict[Node, int], dict[Node, list[Step]]]:
+        """For each node the one whose memory it may share, when that is last read, and who reads the node."""
+        root: dict[Node, Node] = {}
+        last: dict[Node, int] = {}
+        users: dict[Node, list[Step]] = {}
+        for i, step in enumerate(self._plan.steps):
+            shared = _shared(step)
+            root[step.node] = step.node if shared is None else root.get(shared, shared)
+            for operand in step.node.inputs:
+                last[root.get(operand, operand)] = i
+                users.setdefault(operand, []).append(step)
+        for node in self._plan.wanted:
+            last[root.get(node, node)] = _FOREVER
+        return root, last, users
+
+    def _shape(self, node: Node) -> tuple[int, ...]:
+        return tuple(int(resolve(s, self._sizes)) for s in node.shape)
+
+    def _kind(self, node: Node) -> np.dtype[Any]:
+        return np.dtype(
+            {DType.FLOAT: self._dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[node.type.dtype]
+        )
+
+    # --- steps --------------------------------------------------------------------------------------
+
+    def _write(self, i: int, step: Step) -> None:
+        node = step.node
+        attrs = {k: resolve(v, self._sizes) for k, v in node.attrs.items()}
+        if not (self._fold(step, attrs) or self._share(step, attrs) or self._spell(i, step, attrs)):
+            self._call(step, attrs)
+        target = self._targets.get(node)
+        if target is not None and self._values[node].array is not target:
+            self.code.lines.append(
+                f"{self.constant(np.copyto)}({self.constant(target)}, {self._values[node].text})"
+            )
+        for operand in set(node.inputs):
+            root = self._root.get(operand, operand)
+            if self._last[root] == i and root in self._blocks:
+                self.pool.give_back(self._blocks.pop(root))
+
+    def _fold(self, step: Step, attrs: Mapping[str, Any]) -> bool:
+        """Compute at once what depends on constants alone."""
+        if step.op.is_random or not all(n in self._fixed_constants for n in step.node.inputs):
+            return False
+        operands = [self._values[n].array[()] for n in step.node.inputs]
+        with np.errstate(all="ignore"):
+            value = np.asarray(step.op.kernel(*operands, **self._given(step, attrs)))
+        self._fix(step.node, value, is_constant=True)
+        return True
+
+    def _share(self, step: Step, attrs: Mapping[str, Any]) -> bool:
+        """Make a view of an array that stays, once and for all."""
+        shared = _shared(step)
+        if shared is None:
+            return False
+        operand = self._values[shared]
+        if step.op.name not in VIEWS:
+            self._values[step.node] = operand
+            return True
+        if operand.array is None:
+            return False
+        view = np.asarray(step.op.kernel(operand.array, **attrs))
+        if not np.may_share_memory(view, operand.array):
+            return False
+        self._fix(step.node, view)
+        return True
+
+    def _spell(self, i: int, step: Step, attrs: dict[str, Any]) -> bool:
+        """Fill an array that is there already."""
+        node, shape, kind = step.node, self._shape(step.node), self._kind(step.node)
+        operands = [self._values[n] for n in node.inputs]
+        if step.op.name in ELEMENTWISE and not _have_kinds(step, operands, kind):
+            return False
+        if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
+            kind = np.dtype(np.bool_)
+        array, raw = self._array_for(i, step, shape, kind)
+        out = Operand(self.constant(array), shape, kind, array)
+        lines = spelled(step.op.name, self, operands, out, attrs)
+        for scratch in self._scratch:
+            self.pool.give_back(scratch)
+        self._scratch.clear()
+        if lines is None:
+            if raw is not None:
+                self.pool.give_back(raw)
+            return False
+        self.code.lines += lines
+        self._values[node] = out
+        if raw is not None:
+            self._blocks[node] = raw
+        return True
+
+    def _array_for(
+        self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Where a result goes: its target, the place of an operand that ends here, or a free array."""
+        target = self._targets.get(step.node)
+        if target is not None:
+            return target, None
+        if step.op.name in IN_PLACE:
+            roots = [self._root.get(n, n) for n in dict.fromkeys(step.node.inputs)]
+            for operand in step.node.inputs:
+                root, value = self._root.get(operand, operand), self._values[operand]
+                is_whole = value.shape == shape and value.dtype == kind and value.array is not None
+                ends = self._last[root] == i and root in self._blocks and roots.count(root) == 1
+                if is_whole and ends and value.array.flags.c_contiguous:
+                    return value.array, self._blocks.pop(root)
+        return self.pool.take(shape, kind)
+
+    def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
+        users = self._users.get(node, [])
+        return len(users) == 1 and users[0].op.name in _TAKES_MASKS and self._shape(users[0].node) == shape
+
+    def _call(self, step: Step, attrs: Mapping[str, Any]) -> None:
+        """Let the kernel make a new array."""
+        node, given = step.node, self._given(step, attrs)
+        kernel = self.constant(partial(step.op.kernel, **given) if given else step.op.kernel)
+        operands = [self._values[n].text for n in node.inputs] + ["seed=seed"] * step.op.is_random
+        name = f"v{len(self._values)}"
+        self.code.lines.append(f"{name} = {kernel}({', '.join(operands)})")
+        self._values[node] = Operand(name, self._shape(node), self._kind(node))
+
+    def _given(self, step: Step, attrs: Mapping[str, Any]) -> dict[str, Any]:
+        return {**attrs, "dtype": self._dtype} if step.op.needs_dtype else dict(attrs)
+
+
+def _shared(step: Step) -> Node | None:
+    """The operand in whose memory the result may lie: of a view, or of a product with 1."""
+    if step.op.name in VIEWS:
+        return step.node.inputs[0]
+    if step.op.name == "mul":
+        for one, other in (step.node.inputs, step.node.inputs[::-1]):
+            if _is_one(one) and other.type == step.node.type:
+                return other
+    return None
+
+
+def _is_one(node: Node) -> bool:
+    return node.is_const and np.ndim(node.attrs["value"]) == 0 and bool(node.attrs["value"] == 1)
+
+
+def _have_kinds(step: Step, operands: list[Operand], kind: np.dtype[Any]) -> bool:
+    """Whether the operands are of one kind, that of a result that is no truth value."""
+    kinds = {o.dtype for o in operands}
+    if step.op.name in _TAKES_MASKS and kind.kind == "f":
+        kinds.discard(np.dtype(np.bool_))
+    return kinds == {kind} or (kind == np.bool_ and len(kinds) == 1)

@@ -1,0 +1,252 @@
+"""How operations are written so that they fill an array that is there already, instead of making a new one.
+
+Each spelling gives statements of NumPy whose result has the same bits as the operation's kernel; which those
+are is tested for every one of them (`tests/run/test_program.py`). An operation without a spelling, or with
+operands that its spelling does not suit, is done by its kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+# Entry by entry: the result may take the place of an operand that is not needed any more.
+ELEMENTWISE: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "neg": np.negative,
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "square": np.square,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tanh": np.tanh,
+    "abs": np.abs,
+    "sign": np.sign,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_not": np.logical_not,
+}
+# Other operations whose result may take an operand's place.
+IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax"})
+# Their results share their operand's memory, if that is an array without gaps.
+VIEWS = frozenset(
+    {
+        "transpose",
+        "permute",
+        "expand",
+        "squeeze",
+        "broadcast",
+        "identity",
+        "stop_gradient",
+        "reshape",
+        "flatten",
+    }
+)
+
+
+class Writer(Protocol):
+    """What a spelling may ask for while it writes."""
+
+    def constant(self, value: Any) -> str:
+        """The name of an array or function that stays."""
+
+    def scratch(self, shape: tuple[int, ...], dtype: Any) -> str:
+        """The name of an array that is free for this operation."""
+
+
+Spelling = Callable[[Writer, list["Operand"], "Operand", dict[str, Any]], "list[str] | None"]
+
+
+class Operand:
+    """A value in the text: its name, shape and entries; the array itself where it always is the same one.
+
+    `number` is the value of a constant scalar.
+    """
+
+    __slots__ = ("array", "dtype", "number", "shape", "text")
+
+    def __init__(
+        self, text: str, shape: tuple[int, ...], dtype: Any, array: Any = None, number: float | None = None
+    ):
+        self.text, self.shape, self.dtype, self.array, self.number = (
+            text,
+            shape,
+            np.dtype(dtype),
+            array,
+            number,
+        )
+
+
+def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:
+    """The call of an operation in `ELEMENTWISE` that fills `out`; `w` names what stays."""
+    # NumPy means to give a third positional operand of these two another meaning.
+    keyword = "out=" if op in ("maximum", "minimum") else ""
+    return f"{w.constant(ELEMENTWISE[op])}({', '.join(operands)}, {keyword}{out})"
+
+
+def spelled(
+    op: str, w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]
+) -> list[str] | None:
+    """The statements that fill `out`, or None where the kernel has to do it."""
+    if op in ELEMENTWISE:
+        return [elementwise(w, op, [o.text for o in operands], out.text)]
+    found = _SPELLINGS.get(op)
+    return None if found is None else found(w, operands, out, attrs)
+
+
+def _relu(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
+    zero = w.constant(np.zeros((), out.dtype))
+    return [elementwise(w, "maximum", [operands[0].text, zero], out.text)]
+
+
+def _power(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    # NumPy squares for an exponent of 2.
+    if operands[1].number != 2 or operands[0].shape != out.shape:
+        return None
+    return [f"{w.constant(np.square)}({operands[0].text}, {out.text})"]
+
+
+def _where(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`where(mask, g, 0)` without a branch for each entry: the bits of `g` as an integer, times 1 or 0."""
+    mask, chosen, other = operands
+    is_mask = mask.shape == chosen.shape == out.shape and other.number == 0 and not _is_negative(other.number)
+    if not is_mask or chosen.array is None or out.array is None or out.dtype.kind != "f":
+        return None
+    integer = np.dtype(f"i{out.dtype.itemsize}")
+    if not (chosen.array.flags.c_contiguous and out.array.flags.c_contiguous):
+        return None
+    a, b = w.constant(chosen.array.view(integer)), w.constant(out.array.view(integer))
+    return [f"{w.constant(np.multiply)}({a}, {mask.text}, {b})"]
+
+
+def _is_negative(value: float | None) -> bool:
+    return value is not None and math.copysign(1.0, value) < 0
+
+
+def _matmul(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    x, y = operands
+    if x.dtype != y.dtype or out.dtype.kind != "f" or min(len(x.shape), len(y.shape)) < 1:
+        return None
+    is_plain = len(x.shape) == len(y.shape) == 2 and out.array is not None and out.array.flags.c_contiguous
+    function = np.dot if is_plain else np.matmul
+    if len(out.shape) < 2 and not is_plain:
+        return None
+    return [f"{w.constant(function)}({x.text}, {y.text}, {out.text})"]
+
+
+def _reduction(ufunc: Any) -> Spelling:
+    def spell(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+        (x,) = operands
+        if x.dtype != out.dtype:
+            return None
+        return [_reduced(w, ufunc, x.text, attrs["axis"], out.text, attrs["keepdims"])]
+
+    return spell
+
+
+def _reduced(w: Writer, ufunc: Any, x: str, axis: Any, out: str, keepdims: bool) -> str:
+    return f"{w.constant(ufunc.reduce)}({x}, {axis!r}, None, {out}, {keepdims!r})"
+
+
+def _mean(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    (x,) = operands
+    if x.dtype != out.dtype or out.dtype.itemsize < 4:
+        return None
+    entries = math.prod(x.shape) // max(1, math.prod(out.shape))
+    total = _reduced(w, np.add, x.text, attrs["axis"], out.text, attrs["keepdims"])
+    count = w.constant(np.array(entries, out.dtype))
+    return [total, f"{w.constant(np.true_divide)}({out.text}, {count}, {out.text})"]
+
+
+def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
+    (x,), axis = operands, attrs["axis"]
+    t = w.scratch(_flattened(x.shape, axis), out.dtype)
+    return [
+        _reduced(w, np.maximum, x.text, axis, t, True),
+        f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
+        f"{w.constant(np.exp)}({out.text}, {out.text})",
+        _reduced(w, np.add, out.text, axis, t, True),
+        f"{w.constant(np.true_divide)}({out.text}, {t}, {out.text})",
+    ]
+
+
+def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
+    (x,), axis = operands, attrs["axis"]
+    t, e = w.scratch(_flattened(x.shape, axis), out.dtype), w.scratch(out.shape, out.dtype)
+    return [
+        _reduced(w, np.maximum, x.text, axis, t, True),
+        f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
+        f"{w.constant(np.exp)}({out.text}, {e})",
+        _reduced(w, np.add, e, axis, t, True),
+        f"{w.constant(np.log)}({t}, {t})",
+        f"{w.constant(np.subtract)}({out.text}, {t}, {out.text})",
+    ]
+
+
+def _flattened(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    at = axis % len(shape)
+    return (*shape[:at], 1, *shape[at + 1 :])
+
+
+def _gather(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    x, indices = operands
+    if len(x.shape) != 2 or len(indices.shape) != 1 or attrs["axis"] not in (-1, 1):
+        return None
+    rows = w.constant(np.arange(x.shape[0]))
+    return [f"{w.constant(np.copyto)}({out.text}, {x.text}[{rows}, {indices.text}])"]
+
+
+def _one_hot(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
+    (x,) = operands
+    places = w.constant(np.arange(out.shape[-1]))
+    if out.dtype == np.bool_:
+        return [f"{w.constant(np.equal)}({x.text}[..., None], {places}, {out.text})"]
+    mask = w.scratch(out.shape, np.bool_)
+    return [
+        f"{w.constant(np.equal)}({x.text}[..., None], {places}, {mask})",
+        f"{w.constant(np.copyto)}({out.text}, {mask})",
+    ]
+
+
+def _to_float(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
+    return [f"{w.constant(np.copyto)}({out.text}, {operands[0].text}, 'unsafe')"]
+
+
+def _argmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    if attrs["keepdims"] or operands[0].array is None:
+        return None
+    return [f"{operands[0].text}.argmax({attrs['axis']!r}, {out.text})"]
+
+
+_SPELLINGS: dict[str, Spelling] = {
+    "relu": _relu,
+    "pow": _power,
+    "where": _where,
+    "matmul": _matmul,
+    "sum": _reduction(np.add),
+    "reduce_max": _reduction(np.maximum),
+    "mean": _mean,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "gather": _gather,
+    "one_hot": _one_hot,
+    "to_float": _to_float,
+    "argmax": _argmax,
+}

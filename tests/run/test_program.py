@@ -1,0 +1,220 @@
+"""A compiled plan gives the interpreter's bits: every operation, random programs, every training example."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphlang.differentiate.differentiate import differentiate
+from graphlang.learning import prepare_training
+from graphlang.ops import registry
+from graphlang.ops.build import Builder
+from graphlang.pipeline import compile_source
+from graphlang.plan.schedule import make_plan
+from graphlang.run.evaluator import bound_sizes
+from graphlang.run.interpreter import KERNEL_ERRORS, Executable
+from graphlang.run.program import Program
+from graphlang.run.train import Record
+from graphlang.source import SourceFile
+from graphlang.syntax.reading import read_source
+from tests.ops.tiny_autodiff import apply, draw, leaves, sample_types
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+CASES = [
+    pytest.param(op, s, id=f"{name}-{i}")
+    for name, op in registry.all_ops().items()
+    for i, s in enumerate(op.samples)
+]
+SPECIAL = [0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 1e30]
+
+
+def bits(value: Any) -> tuple[Any, bytes]:
+    array = np.asarray(value)
+    return array.dtype, np.where(array != array, np.nan, array).tobytes()
+
+
+def same(
+    nodes: list[Any], wanted: list[Any], inputs: dict[str, Any], dtype: Any, held: dict[str, Any]
+) -> None:
+    """Compare both ways of computing, the compiled one twice, since it uses its arrays again."""
+    expected = Executable(make_plan(nodes, wanted), {}, dtype, 3).run({**inputs, **held})
+    program = Program(nodes, wanted, {}, dtype, held)
+    for _ in range(2):
+        with np.errstate(all="ignore"):
+            found = program.run(inputs, 3)
+        for node in wanted:
+            assert bits(found[node]) == bits(expected[node]), node
+
+
+@pytest.mark.parametrize("is_held", [False, True], ids=["fed", "held"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_an_operation_has_the_bits_of_its_kernel(op: Any, sample: Any, dtype: Any, is_held: bool) -> None:
+    builder = Builder()
+    operands = leaves(builder, sample_types(sample))
+    result = apply(builder, op, operands, sample.attrs)
+    arrays = {n.path: np.asarray(a) for n, a in zip(operands, draw(sample, dtype=dtype), strict=True)}
+    if is_held:
+        same(builder.nodes, [result], {}, dtype, arrays)
+    else:
+        same(builder.nodes, [result], arrays, dtype, {})
+
+
+@pytest.mark.parametrize(
+    "name", ["where", "relu", "softmax", "log_softmax", "pow", "mean", "maximum", "sub", "mul"]
+)
+def test_special_numbers_come_out_the_same(name: str) -> None:
+    x = np.array([np.roll(SPECIAL, k) for k in range(8)])
+    formula = {
+        "where": "where(u > 0, v, 0)",
+        "pow": "u ^ 2",
+        "mean": "mean(u, axis = 0)",
+        "relu": "relu(u)",
+        "softmax": "softmax(u)",
+        "log_softmax": "log_softmax(u)",
+        "maximum": "maximum(u, v)",
+        "sub": "u - v",
+        "mul": "1 * u * v",
+    }[name]
+    text = f"input x: [8, 8]\ninput y: [8, 8]\nu = x + 0\nv = y * 1\nz = {formula}"
+    model = compile_source(SourceFile("t", text)).value
+    for dtype in (np.float32, np.float64):
+        inputs = {"x": x.astype(dtype), "y": x.T.astype(dtype).copy()}
+        same(model.nodes, [model.by_path["z"]], inputs, dtype, {})
+
+
+# --- random graphs ---------------------------------------------------------------------------------------
+
+_STEPS = st.sampled_from(
+    ["{a} + {b}", "{a} * {b}", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "{a}.T @ {b}", "softmax({a})",
+     "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "where({a} > {b}, {a}, 0)", "1 * {a}", "{a}.T", "{a} ^ 2 / 4",
+     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T"]
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    steps=st.lists(st.tuples(_STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=14),
+    seed=st.integers(0, 99),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
+    steps: Any, seed: int, dtype: Any
+) -> None:
+    names = ["x", "w"]
+    lines = ["input x: [4, 4]", "param w: [4, 4] ~ normal(0, 1)"]
+    for k, (text, a, b) in enumerate(steps):
+        lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
+        names.append(f"v{k}")
+    lines.append("f = " + " + ".join(f"mean({n} * w)" for n in names))
+    model = compile_source(SourceFile("t", "\n".join(lines))).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(seed)
+    inputs, held = {"x": rng.normal(size=(4, 4)).astype(dtype)}, {"w": rng.normal(size=(4, 4)).astype(dtype)}
+    same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held)
+
+
+# --- training --------------------------------------------------------------------------------------------
+
+
+def interpreted(training: Any, steps: int) -> tuple[list[float], dict[str, Any]]:
+    """Train with one interpreted step after the other, each making new arrays."""
+    trainer, values = training.trainer, dict(training.progress.values)
+    step, losses, done = trainer.step, [], 0
+    progress = training.progress
+    while done < steps:
+        for rows in trainer._batches(progress.epoch):
+            inputs = trainer.feed.take(rows)
+            count = len(next(iter(inputs[n] for n in trainer.feed.names))) if trainer.feed.names else 0
+            executable = trainer.executable(
+                step.nodes, [step.loss, *step.next.values()], bound_sizes(trainer.feed, count)
+            )
+            times = trainer._clock(progress)
+            found = executable.run({**values, **inputs, **times}, seed=trainer.step_seed(progress.step + 1))
+            values |= {path: np.array(found[node]) for path, node in step.next.items()}
+            losses.append(float(found[step.loss]))
+            progress.step, progress.batch, done = progress.step + 1, progress.batch + 1, done + 1
+            if done == steps:
+                break
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+    return losses, values
+
+
+HEAD = """data d = moons(n = 50, noise = 0.1, seed = 3) {
+  x = columns("x0".."x1")
+  y = column("label")
+}
+input x: [N, 2]
+input y: int[N]
+scores = x -> dense(5) -> batch_norm -> relu -> dropout(0.2) -> dense(2)
+loss = cross_entropy(scores, y) + 1e-3 * l2(params("*.W"))
+metric accuracy = mean(argmax(scores) == y)
+"""
+SETTINGS = [
+    "optimizer = sgd(lr = 0.1)",
+    "optimizer = sgd(lr = 0.1, weight_decay = 0.1)",
+    "optimizer = momentum(lr = 0.1)\n clip = 0.1",
+    "optimizer = nesterov(lr = 0.1)\n schedule = exponential(warmup = 1)",
+    "optimizer = adagrad(lr = 0.1)",
+    "optimizer = rmsprop()\n schedule = step(every = 1)",
+    "optimizer = adam()\n batch = all",
+    "optimizer = adamw()\n schedule = cosine(warmup = 1)\n clip = 1.0\n batch = 1",
+    "optimizer = scalar_state()",
+    "optimizer = swapping()",
+    "optimizer = looping()\n schedule = cosine()",
+]
+OWN = """optimizer scalar_state(lr: float = 0.1) {
+  state n: [] = 0
+  n = n + 1
+  weight = weight - lr * gradient / n * mean(abs(weight))
+}
+optimizer swapping(lr: float = 0.1) {
+  state a = 0
+  state b = 1
+  old = identity(a)
+  a = b
+  b = old
+  weight = weight - lr * gradient * a
+}
+optimizer looping(lr: float = 0.1) {
+  state a = 0
+  for i in 1..3 { a = 0.5 * a + gradient * gradient }
+  weight = weight - lr * gradient / (1 + a) + 0.01 * (weight - a)
+}
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.split("(")[0].split()[-1])
+def test_training_has_the_bits_of_one_interpreted_step_after_the_other(setting: str, dtype: str) -> None:
+    text = HEAD + OWN + f"train on d {{\n minimize = loss\n batch = 16\n epochs = 3\n {setting}\n}}"
+    text = text.replace(" batch = 16\n", "") if setting.count("batch") else text
+    source = SourceFile("t", text)
+    training = prepare_training(source, dtype=dtype)
+    losses = [x for x in training.trainer.steps(training.progress) if not isinstance(x, Record)]
+    expected, values = interpreted(prepare_training(source, dtype=dtype), len(losses))
+    assert losses == expected
+    for path, value in values.items():
+        assert bits(training.progress.values[path]) == bits(value), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.graph")), ids=lambda p: p.stem)
+def test_training_an_example_has_the_interpreters_bits(path: Path) -> None:
+    source = read_source(str(path)).value
+    assert source is not None
+    if compile_source(source).value.training is None:
+        pytest.skip("it has no train block")
+    training = prepare_training(source, settings={"epochs": 1})
+    with contextlib.suppress(*KERNEL_ERRORS):
+        losses = [x for x in training.trainer.steps(training.progress) if not isinstance(x, Record)]
+    expected, values = interpreted(prepare_training(source, settings={"epochs": 1}), len(losses))
+    assert losses == expected
+    for name, value in values.items():
+        assert bits(training.progress.values[name]) == bits(value), name
