@@ -18,8 +18,9 @@ from graphlang.run import datasets, feeds
 from graphlang.run.rows import Rows
 from graphlang.types.tensor import DType
 
-Rng = np.random.Generator
 Inputs = dict[str, np.ndarray]
+# Rows of an epoch that are put in order all at once take at most so many bytes.
+_IN_ORDER_BYTES = 1 << 25
 
 
 class Feed:
@@ -93,6 +94,25 @@ class Feed:
         A `slice` may be given where the data are in memory.
         """
         return {**self._constant, **self._of_rows(indices)}
+
+    def several(self, parts: Iterator[np.ndarray | slice]) -> Iterator[Inputs]:
+        """Every input's value for one part of the rows after the other.
+
+        Small data in memory are put in order once, so that each part is a view.
+        """
+        if self._whole is None or self.count * self.row_bytes() > _IN_ORDER_BYTES:
+            yield from map(self.take, parts)
+            return
+        known = list(parts)
+        numbers = [part for part in known if isinstance(part, np.ndarray)]
+        if len(numbers) < max(2, len(known)):
+            yield from map(self.take, known)
+            return
+        whole, at = self._of_rows(np.concatenate(numbers)), 0
+        for part in numbers:
+            stop = at + len(part)
+            yield {**self._constant, **{path: array[at:stop] for path, array in whole.items()}}
+            at = stop
 
     @property
     def is_in_memory(self) -> bool:

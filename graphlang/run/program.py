@@ -192,7 +192,9 @@ class Program:
     def _write(self, i: int, step: Step) -> None:
         node = step.node
         attrs = {k: resolve(v, self._sizes) for k, v in node.attrs.items()}
-        if not (self._fold(step, attrs) or self._share(step, attrs) or self._spell(i, step, attrs)):
+        if node not in self._values and not (
+            self._fold(step, attrs) or self._share(step, attrs) or self._spell(i, step, attrs)
+        ):
             self._call(step, attrs)
         target = self._targets.get(node)
         if target is not None and self._values[node].array is not target:
@@ -241,7 +243,8 @@ class Program:
             kind = np.dtype(np.bool_)
         array, raw = self._array_for(i, step, shape, kind)
         out = Operand(self.constant(array), shape, kind, array)
-        lines = spelled(step.op.name, self, operands, out, attrs)
+        beside = self._softmax_beside(step, shape, kind)
+        lines = spelled(step.op.name, self, operands, out, attrs | ({"beside": beside} if beside else {}))
         for scratch in self._scratch:
             self.pool.give_back(scratch)
         self._scratch.clear()
@@ -254,6 +257,18 @@ class Program:
         if raw is not None:
             self._blocks[node] = raw
         return True
+
+    def _softmax_beside(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> Operand | None:
+        """Where the softmax goes that is computed along with its logarithm: the two have most in common."""
+        if step.op.name != "log_softmax":
+            return None
+        for user in self._users[step.node.inputs[0]]:
+            is_same = user.op.name == "softmax" and user.node.attrs == step.node.attrs
+            if is_same and user.node not in self._values and user.node not in self._targets:
+                array, self._blocks[user.node] = self.pool.take(shape, kind)
+                self._values[user.node] = Operand(self.constant(array), shape, kind, array)
+                return self._values[user.node]
+        return None
 
     def _array_for(
         self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]

@@ -188,16 +188,19 @@ def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, 
 
 
 def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
-    (x,), axis = operands, attrs["axis"]
-    t, e = w.scratch(_flattened(x.shape, axis), out.dtype), w.scratch(out.shape, out.dtype)
-    return [
+    """With an operand `beside` in the attributes, the softmax itself is written there too."""
+    (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
+    t, total = (w.scratch(_flattened(x.shape, axis), out.dtype) for _ in range(2))
+    e = w.scratch(out.shape, out.dtype) if beside is None else beside.text
+    lines = [
         _reduced(w, np.maximum, x.text, axis, t, True),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
         f"{w.constant(np.exp)}({out.text}, {e})",
-        _reduced(w, np.add, e, axis, t, True),
-        f"{w.constant(np.log)}({t}, {t})",
+        _reduced(w, np.add, e, axis, total, True),
+        f"{w.constant(np.log)}({total}, {t})",
         f"{w.constant(np.subtract)}({out.text}, {t}, {out.text})",
     ]
+    return lines if beside is None else [*lines, f"{w.constant(np.true_divide)}({e}, {total}, {e})"]
 
 
 def _flattened(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from graphlang.graph.dag import ancestors
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
@@ -160,7 +161,8 @@ class Trainer:
         nodes = {"loss": loss, **inference.metrics}
         self.evaluate = Evaluator(inference, nodes, feed, dtype, settings.seed)
         self.reported = {"loss": step.loss, **step.model.metrics}
-        self._times = {leaf.path: name for name, leaf in step.clock.items()}
+        reached = ancestors([*self.reported.values(), *step.next.values()])
+        self._times = {leaf.path: name for name, leaf in step.clock.items() if leaf in reached}
         # Inputs that do not fit the model are told of before anything runs.
         bound_sizes(feed, min(settings.batch or self.split.size, self.split.size))
 
@@ -190,8 +192,9 @@ class Trainer:
         engine = Engine(self)
         progress.values = engine.layout.adopt(progress.values)
         while progress.epoch < self.settings.epochs and not self._has_lost_patience(progress):
-            for rows in islice(self._batches(progress.epoch), progress.batch, None):
-                loss = self._one_step(engine, progress, rows)
+            parts = islice(self._batches(progress.epoch), progress.batch, None)
+            for inputs in self.feed.several(parts):
+                loss = self._one_step(engine, progress, inputs)
                 progress.seconds = time.monotonic() - started
                 yield loss
             self.check(progress)
@@ -212,8 +215,7 @@ class Trainer:
         patience = self.settings.patience
         return patience is not None and progress.epoch - progress.best_epoch >= patience
 
-    def _one_step(self, engine: Engine, progress: Progress, rows: np.ndarray | slice) -> float:
-        inputs = self.feed.take(rows)
+    def _one_step(self, engine: Engine, progress: Progress, inputs: Mapping[str, Any]) -> float:
         count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
         times = self._clock(progress)
         found = engine.compute(count, {**inputs, **times}, self.step_seed(progress.step + 1))
@@ -236,13 +238,13 @@ class Trainer:
 
     def _clock(self, progress: Progress) -> dict[str, Any]:
         dt = 1 / self.batches
-        times = {
-            "step": np.int64(progress.step + 1),
-            "t": self.dtype(progress.epoch + progress.batch * dt),
-            "dt": self.dtype(dt),
-            "epochs": self.dtype(self.settings.epochs),
+        times: dict[str, Callable[[], Any]] = {
+            "step": lambda: np.int64(progress.step + 1),
+            "t": lambda: self.dtype(progress.epoch + progress.batch * dt),
+            "dt": lambda: self.dtype(dt),
+            "epochs": lambda: self.dtype(self.settings.epochs),
         }
-        return {path: times[name] for path, name in self._times.items()}
+        return {path: times[name]() for path, name in self._times.items()}
 
     def executable(self, nodes: list[Node], wanted: Any, sizes: Mapping[str, int]) -> Executable:
         """What computes `wanted` of the step's graph."""
