@@ -11,21 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
+from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
 from graphlang.differentiate.differentiate import differentiate
 from graphlang.differentiate.training_step import training_step
 from graphlang.graph.dag import ancestors
-from graphlang.graph.model import Model
+from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
-from graphlang.pipeline import DTYPES, compile_source, data_of, seed_of, weights_of
+from graphlang.pipeline import DTYPES, compile_tree, data_of, seed_of, weights_of
 from graphlang.run import feeds
 from graphlang.run.batches import Feed, Split, split_rows
 from graphlang.run.evaluator import Evaluator
+from graphlang.run.files import listed, printable
 from graphlang.run.rows import Rows, open_rows
 from graphlang.run.session import initial_values
 from graphlang.run.settings import settings_of
 from graphlang.run.train import Progress, Trainer
 from graphlang.source import SourceFile
+from graphlang.syntax import tree
+from graphlang.syntax.parse import parse
 
 
 @dataclass(slots=True)
@@ -72,9 +75,10 @@ def prepare_training(
         With everything that is wrong with the file, its data and the weights.
     """
     problems = Problems()
-    model = _compiled(source, overrides, problems, training=True)
+    parsed = parse(source)
+    model = _compiled(parsed, overrides, problems, training=True)
     _check_learner(model, problems)
-    inference = _compiled(source, overrides, problems, training=False)
+    inference = _compiled(parsed, overrides, problems, training=False)
     rows, spec = None, data_of(model)
     if spec is not None:
         rows = open_rows(spec, problems, data)
@@ -92,10 +96,10 @@ def prepare_training(
 
 
 def _compiled(
-    source: SourceFile, overrides: Mapping[str, Any] | None, problems: Problems, *, training: bool
+    parsed: Outcome[tree.File], overrides: Mapping[str, Any] | None, problems: Problems, *, training: bool
 ) -> Model:
-    outcome = compile_source(source, training=training, overrides=overrides)
-    for problem in outcome.problems:
+    outcome = compile_tree(parsed.value, training=training, overrides=overrides)
+    for problem in (*parsed.problems, *outcome.problems):
         if problem not in problems.found:
             problems.add(problem)
     _stop(problems)
@@ -202,7 +206,7 @@ def prepare_inference(
         With everything that is wrong with the file, its data and the weights.
     """
     problems = Problems()
-    whole = _compiled(source, overrides, problems, training=False)
+    whole = _compiled(parse(source), overrides, problems, training=False)
     given = weights_of(whole, weights, problems)
     nodes = wanted(whole)
     model = _restricted(whole, nodes.values())
@@ -211,6 +215,8 @@ def prepare_inference(
         spec = replace(spec, columns=columns)
     if spec is not None and feed is None:
         rows = open_rows(spec, problems, data)
+        if rows is not None and data is not None:
+            rows = _with_classes(rows, spec, data, problems)
     fixed = feeds.read_feed(feed, problems) if feed is not None else {}
     fixed = {name: a for name, a in fixed.items() if name in model.inputs or name not in whole.inputs}
     _stop(problems)
@@ -228,6 +234,38 @@ def prepare_inference(
         if p in model.by_path
     }
     return Inference(whole, differentiated, evaluator, values, rows, split, list(problems))
+
+
+def _with_classes(rows: Rows, spec: DataSpec, data: str, problems: Problems) -> Rows:
+    """Other data with the class numbers of the file's own, which the model has learned."""
+    own = open_rows(spec, Problems()) if rows.classes else None
+    if own is None:
+        return rows
+    held = dict(rows.held)
+    for name, classes in rows.classes_of.items():
+        known = own.classes_of.get(name, classes)
+        strangers = [c for c in classes if c not in known]
+        if strangers:
+            problems.error(
+                "E0806",
+                spec.span,
+                f'`{name}` in "{printable(data)}" holds `{printable(strangers[0])}`, which is no class of'
+                f" `{spec.name}`.",
+                notes=[f"Its classes are {listed(map(printable, known))}."],
+            )
+        elif known != classes:
+            held[name] = np.array([known.index(c) for c in classes])[held[name]]
+    taken = set(rows.classes_of.values())
+    for column, classes in rows.classes.items():
+        if own.classes.get(column, classes) != classes and classes not in taken:
+            problems.error(
+                "E0806",
+                spec.span,
+                f'`{printable(column)}` in "{printable(data)}" has other classes than in `{spec.name}`, so'
+                " that its numbers mean others.",
+                notes=[f"There they are {listed(map(printable, own.classes[column]))}."],
+            )
+    return replace(rows, held=held, classes_of={**rows.classes_of, **own.classes_of})
 
 
 def _restricted(model: Model, nodes: Iterable[Node]) -> Model:

@@ -69,7 +69,9 @@ def bar(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0:07`, `12:40`, `3:05:00`."""
+    """`7.2 s`, `12:40`, `3:05:00`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     hours, minutes = whole // 3600, whole // 60 % 60
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import signal
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from graphlang.diagnostics import GraphlangError, Problems
 
 if TYPE_CHECKING:
     from graphlang.learning import Training
+    from graphlang.plot.log import Scores
     from graphlang.run.train import Progress, Record
 
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -95,6 +97,8 @@ def _check_options(options: argparse.Namespace) -> None:
         folder = os.path.dirname(path) if path else ""
         if folder and not os.path.isdir(folder):
             problems.error("E0912", None, f"`{path}` cannot be written: there is no folder `{folder}`.")
+    if options.checkpoint and os.path.exists(options.checkpoint) and not os.path.isdir(options.checkpoint):
+        problems.error("E0912", None, f"`{options.checkpoint}` is no folder, so it cannot hold checkpoints.")
     common.stop_on_errors(problems)
 
 
@@ -243,6 +247,7 @@ class _Run:
     def _save(self) -> str:
         from graphlang.run.checkpoint import write_checkpoint
 
+        self.trainer.check(self.progress)
         try:
             path = write_checkpoint(self.options.checkpoint, self.trainer, self.progress)
         except OSError as error:
@@ -306,23 +311,24 @@ class _Run:
             common.remark(self.options, f"Wrote {stem}.last{ending}, the weights of the last epoch.")
 
     def _plot(self, path: str) -> None:
+        """Draw the curves: of the whole run if its log was kept, else of the epochs since it was resumed."""
         from graphlang.cli.plot import draw_runs
-        from graphlang.plot.log import EpochRecord, RunLog, Scores
+        from graphlang.plot.log import EpochRecord, RunLog, read_log
 
-        epochs = [
-            EpochRecord(
-                r.epoch,
-                Scores(r.loss, r.metrics),
-                None
-                if r.holdout is None
-                else Scores(r.holdout["loss"], {k: v for k, v in r.holdout.items() if k != "loss"}),
-                r.step,
-                r.seconds,
+        runs = []
+        if self.options.log:
+            problems = Problems()
+            found = read_log(self.options.log, problems)
+            common.stop_on_errors(problems)
+            runs = [found] if found is not None else []
+        elif self.records:
+            epochs = tuple(
+                EpochRecord(r.epoch, _scores(r.loss, r.metrics), _held_scores(r), r.step, r.seconds)
+                for r in self.records
             )
-            for r in self.records
-        ]
-        if epochs:
-            draw_runs([RunLog(self.trainer.step.model.name, tuple(epochs))], path)
+            runs = [RunLog(self.trainer.step.model.name, epochs)]
+        if runs:
+            draw_runs(runs, path)
             common.remark(self.options, f"Wrote {path}.")
 
     def _what_next(self) -> None:
@@ -337,6 +343,18 @@ class _Run:
         else:
             lines = [f"graphlang train {options.file} -o {self.trainer.step.model.name}.npz   # to keep it"]
         common.remark(options, "Next:\n" + "\n".join(f"  {line}" for line in lines))
+
+
+def _scores(loss: float, metrics: Mapping[str, float]) -> Scores:
+    from graphlang.plot.log import Scores
+
+    return Scores(loss, metrics)
+
+
+def _held_scores(record: Record) -> Scores | None:
+    if record.holdout is None:
+        return None
+    return _scores(record.holdout["loss"], {k: v for k, v in record.holdout.items() if k != "loss"})
 
 
 def _cannot_write(path: str, error: OSError) -> GraphlangError:

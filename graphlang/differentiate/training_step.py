@@ -57,7 +57,7 @@ def training_step(model: Model) -> TrainingStep:
 
 
 def _copied(node: Node, copy: dict[Node, Node], builder: Builder) -> Node:
-    if node.op == INPUT or node.is_leaf and not node.is_const:
+    if node.op == INPUT or (node.is_leaf and not node.is_const):
         return builder.add(Node(node.path, node.op, (), node.attrs, node.type, node.span, is_named=False))
     if node.is_const and node.span is None:
         return builder.const(node.attrs["value"], node.type.dtype)

@@ -19,7 +19,7 @@ from graphlang.elaborate.modules import std
 from graphlang.elaborate.parameters import start_node
 from graphlang.elaborate.scopes import Binding, Env
 from graphlang.elaborate.signatures import is_wire_parameter
-from graphlang.elaborate.values import BAD, Definition, Several, describe, has_type
+from graphlang.elaborate.values import BAD, Definition, Several, describe, has_type, is_number
 from graphlang.elaborate.wires import as_node
 from graphlang.graph.dag import ancestors
 from graphlang.graph.learner import Learner
@@ -34,6 +34,8 @@ from graphlang.types.tensor import DType, TensorType
 TIMES = ("t", "dt", "epochs")
 RATE = "lr"
 STEP = "step"
+# What a log calls the objective.
+LOSS = "loss"
 
 
 @dataclass(slots=True)
@@ -67,13 +69,22 @@ def choose_learner(ctx: Context) -> None:
     spec = ctx.training_spec
     if spec is None or spec.minimize is None or ctx.is_incomplete:
         return
+    metric = ctx.metrics.get(LOSS)
+    if metric is not None and metric is not spec.minimize:
+        ctx.error(
+            "E0608",
+            spec.span,
+            f"A training run calls what it minimises `{LOSS}`, but here that is another metric.",
+            related=[Label(metric.span, "the metric")] if metric.span else [],
+            suggestion="Call the metric something else.",
+        )
     if "optimizer" not in spec.settings:
         ctx.chosen["optimizer"] = Chosen(std().find("sgd"), [], spec.span)
     optimizer = ctx.chosen.get("optimizer")
     if optimizer is None:
         return  # It is wrong, as has been reported.
-    learned = [n for n in ctx.main.nodes if n.op == PARAM and n in ancestors([spec.minimize])]
-    learned = [n for n in learned if not n.type.is_poison]
+    needed = ancestors([spec.minimize])
+    learned = [n for n in ctx.main.nodes if n.op == PARAM and n in needed and not n.type.is_poison]
     before = ctx.builder
     update = _Update(Builder(ctx.sizes))
     ctx.builder = update.builder
@@ -125,13 +136,20 @@ def _rate(ctx: Context, update: _Update) -> Any:
                 notes=["A schedule is a gate of the time; its wires are among `t`, `dt` and `epochs`."],
             )
     times = [(p.name.text, update.time(p.name.text), chosen.span) for p in wires]
-    value = call_definition(ctx, chosen.definition, [*times, *chosen.args], chosen.span)
+    value = call_definition(ctx, chosen.definition, [*times, *_named(chosen)], chosen.span)
     if value is BAD or isinstance(value, Several):
         return value if value is BAD else _no_factor(ctx, chosen, describe(value))
     node = as_node(ctx, value, chosen.span)
     if node.shape != () or node.type.is_poison:
         return BAD if node.type.is_poison else _no_factor(ctx, chosen, f"a wire that {has_type(node)}")
     return ctx.builder.cast(node, DType.FLOAT)
+
+
+def _named(chosen: Chosen) -> arguments.Args:
+    """What a schedule is given: without names, its settings in order, since the times are given already."""
+    parameters = chosen.definition.syntax.parameters
+    settings = iter([p.name.text for p in parameters if not is_wire_parameter(p)])
+    return [(name or next(settings, None), value, span) for name, value, span in chosen.args]
 
 
 def _no_factor(ctx: Context, chosen: Chosen, found: str) -> Any:
@@ -191,7 +209,7 @@ def _update_one(
 def _bind_settings(ctx: Context, frame: Frame, optimizer: Chosen, rate: Node | None) -> bool:
     """Bind the optimizer's parameters; the learning rate becomes a wire if there is a schedule."""
     definition, span = optimizer.definition, optimizer.span
-    parameters = definition.syntax.parameters
+    name, parameters = definition.name, definition.syntax.parameters
     given = arguments.match(ctx, definition, parameters, optimizer.args, span)
     if given is None:
         return False
@@ -207,22 +225,37 @@ def _bind_settings(ctx: Context, frame: Frame, optimizer: Chosen, rate: Node | N
     for parameter in parameters:
         value, where = given[parameter.name.text]
         if is_wire_parameter(parameter):
+            wire = parameter.name.text
             ctx.error(
                 "E0609",
                 parameter.span,
-                f"`{parameter.name.text}` of the optimizer `{definition.name}` must be known at compile time.",
-                suggestion=f"Write `{parameter.name.text}: float = …`; `weight`, `gradient` and `step` are there"
-                " by themselves.",
+                f"`{wire}` of the optimizer `{name}` must be known at compile time.",
+                suggestion="Leave it out: `weight`, `gradient` and `step` are there by themselves."
+                if wire in frame.env.names
+                else f"Declare it as a number: `{wire}: float = …`.",
             )
             return False
         if not arguments.bind_constant(ctx, frame, definition, parameter, value, where):
             return False
         if parameter.name.text == RATE and rate is not None:
+            if not is_number(value):
+                return _no_rate(ctx, definition, parameter, value)
             scaled = ctx.builder.apply(
                 registry.find("mul"), (rate, float(value)), {}, ctx.builder.child(RATE)
             )
             frame.env.names[RATE] = Binding(scaled, where)
     return True
+
+
+def _no_rate(ctx: Context, definition: Definition, parameter: tree.Parameter, value: Any) -> bool:
+    ctx.error(
+        "E0609",
+        parameter.span,
+        f"A schedule multiplies the learning rate, but `{RATE}` of the optimizer `{definition.name}` is"
+        f" {describe(value)}.",
+        suggestion=f"Declare it as a number: `{RATE}: float = 0.01`.",
+    )
+    return False
 
 
 def declare_state(ctx: Context, statement: tree.State) -> None:

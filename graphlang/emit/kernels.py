@@ -65,10 +65,17 @@ class Kernels:
     ----------
     size_name : function
         The variable that holds a free size.
+    floats : str
+        The type of floats, in which kernels that make some are told to make them.
+    is_told : bool
+        Whether every call says that type; else it is the default of the copied functions, and must be
+        `np.float64`.
     """
 
-    def __init__(self, size_name: Callable[[str], str] = str):
-        self._size_name = size_name
+    def __init__(
+        self, size_name: Callable[[str], str] = str, floats: str = "np.float64", *, is_told: bool = False
+    ):
+        self._size_name, self._floats, self._is_told = size_name, floats, is_told
         self._templates: dict[Any, _Template] = {}
         # Everything that has to stand above the script's own functions, by name, in order.
         self.definitions: dict[str, str] = {}
@@ -111,7 +118,9 @@ class Kernels:
         keywords = []
         positional: list[ast.expr] = [ast.Name(f"_operand_{i}_") for i in range(count)]
         for key, value in given.items():
-            if key != "dtype" and (key not in defaults or not _same(value, defaults[key])):
+            if key == "dtype" and not self._is_told:
+                continue
+            if key not in defaults or not _same(value, defaults[key]):
                 keywords.append(ast.keyword(key, self.value(value, is_index=key == "items")))
         if op.is_random:
             keywords.append(ast.keyword("seed", ast.Name(seed)))
@@ -126,7 +135,7 @@ class Kernels:
         self.definitions[name] = ""  # its place is taken, should it refer to itself
         for used in sorted(_globals_used(function)):
             self._define(used, function.__globals__[used])
-        text = self.definitions.pop(name) or _source_without_annotations(function)
+        text = self.definitions.pop(name) or _source_without_annotations(function, self._is_told)
         self.definitions[name] = text
 
     def _define(self, name: str, value: Any) -> None:
@@ -152,7 +161,7 @@ class Kernels:
         if isinstance(value, tuple):
             return ast.Tuple([self.value(v) for v in value])
         if value is np.float64:
-            return ast.Attribute(ast.Name("np"), "float64")
+            return ast.parse(self._floats, mode="eval").body
         return ast.parse(repr(value), mode="eval").body
 
     def _index(self, items: tuple[Any, ...]) -> ast.expr:
@@ -329,7 +338,7 @@ def _walk(statement: ast.stmt) -> list[ast.AST]:
     return found
 
 
-def _source_without_annotations(function: Callable[..., Any]) -> str:
+def _source_without_annotations(function: Callable[..., Any], is_told: bool) -> str:
     """A function's text as it was written, without decorators, annotations and remarks to tools."""
     source = textwrap.dedent(inspect.getsource(function))
     lines = source.split("\n")
@@ -344,7 +353,7 @@ def _source_without_annotations(function: Callable[..., Any]) -> str:
             if node.value.lineno == node.lineno:
                 line = body[at].encode()
                 body[at] = (line[:start] + b" = " + line[rest:]).decode()
-    head = f"def {_function(function).name}({_arguments(original.args)}):"
+    head = f"def {_function(function).name}({_arguments(original.args, is_told)}):"
     text = "\n".join([head, *(_PRAGMAS.sub("", line) for line in body)])
     if any(_is_items(n) for n in ast.walk(original)):
         text = re.sub(r"tuple\(slice\(\*i\[1:\]\).* for i in items\)", "items", text)
@@ -355,14 +364,14 @@ def _is_items(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node) == _ITEMS
 
 
-def _arguments(arguments: ast.arguments) -> str:
+def _arguments(arguments: ast.arguments, is_told: bool) -> str:
     bare = ast.parse(f"def f({ast.unparse(arguments)}): ...").body[0]
     assert isinstance(bare, ast.FunctionDef)
-    # Scripts compute in float64.
-    bare.args.kw_defaults = [
-        ast.parse("np.float64", mode="eval").body if a.arg == "dtype" and default is None else default
-        for a, default in zip(bare.args.kwonlyargs, bare.args.kw_defaults, strict=True)
-    ]
+    if not is_told:
+        bare.args.kw_defaults = [
+            ast.parse("np.float64", mode="eval").body if a.arg == "dtype" and default is None else default
+            for a, default in zip(bare.args.kwonlyargs, bare.args.kw_defaults, strict=True)
+        ]
     for a in (*bare.args.args, *bare.args.kwonlyargs, bare.args.vararg):
         if a is not None:
             a.annotation = None

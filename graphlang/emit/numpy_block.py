@@ -7,7 +7,7 @@ meet only its like: Python's own arithmetic raises errors where NumPy gives an i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from graphlang.graph.node import Node
 from graphlang.graph.show import Text
 from graphlang.ops import registry
 from graphlang.types.dims import Dim
+from graphlang.types.tensor import DType
 
 # Operations that treat a Python number as NumPy's own, as long as another operand is an array.
 _TAKES_NUMBERS = frozenset(("maximum", "minimum", "where", "pow"))
@@ -45,6 +46,8 @@ class Home:
         A node as it is written, with stand-ins among its operands.
     fits : function
         Whether a node's formula may go into that of the only node that uses it.
+    types : mapping of DType to str
+        NumPy's types.
     """
 
     kernels: Kernels
@@ -56,6 +59,7 @@ class Home:
     wanted: Callable[[Node], str]
     told: Callable[[Node], Node]
     fits: Callable[[Node, str], bool]
+    types: Mapping[DType, str] = field(default_factory=lambda: NUMPY)
 
 
 class Block:
@@ -97,7 +101,7 @@ class Block:
         if node.op == "size_value" and node not in home.called:
             return home.kernels.call(registry.find("size_value"), (), node.attrs)
         if is_number(node):
-            return Text(f"{NUMPY[node.type.dtype]}({literal(node).text})", ATOM)
+            return Text(f"{home.types[node.type.dtype]}({literal(node).text})", ATOM)
         found = self._inlined.get(node)
         if found is not None:
             return found
@@ -108,8 +112,8 @@ class Block:
         if node.is_const:
             value = node.attrs["value"]
             if isinstance(value, np.ndarray):
-                return Text(f"np.array({array_text(value)}, dtype={NUMPY[node.type.dtype]})", ATOM)
-            return Text(f"{NUMPY[node.type.dtype]}({literal(node).text})", ATOM)
+                return Text(f"np.array({array_text(value)}, dtype={self._home.types[node.type.dtype]})", ATOM)
+            return Text(f"{self._home.types[node.type.dtype]}({literal(node).text})", ATOM)
         if node.is_leaf:
             return Text(f"params[{quoted(node.path)}]", ATOM)
         if node.op == "transpose" and node.inputs[0].type.rank == 2:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphlang.emit.kernels import ATOM, Kernels
 from graphlang.emit.writer import quoted
+from graphlang.generators import GENERATORS
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.op import REQUIRED
 from graphlang.graph.show import Text
 from graphlang.ops import registry
+from graphlang.types.tensor import DType
 
 _TABLE_CSV = '''\
 def read_table(path, delimiter=None, header=None):
@@ -56,7 +59,7 @@ def read_table(path):
 
 _COLUMN = '''\
 def column(table, key):
-    """One column, by name or number; whole numbers are integers."""
+    """One column, by name or number, in 64 bits; whole numbers are integers."""
     names, columns = table
     at = names.index(key) if isinstance(key, str) else range(len(names))[key]
     if isinstance(columns, list):
@@ -65,7 +68,9 @@ def column(table, key):
         values = columns if columns.ndim == 1 else columns[:, at]
     if values.dtype.kind == "U":
         return np.unique(values, return_inverse=True)[1].reshape(values.shape)
-    return values.astype(np.int64) if WHOLE and np.all(values == np.floor(values)) else np.array(values)
+    if WHOLE and np.all((values == np.floor(values)) & (np.abs(values) <= 2**53)):
+        return values.astype(np.int64)
+    return values.astype({"f": np.float64, "i": np.int64, "u": np.int64}.get(values.dtype.kind, np.bool_))
 '''
 
 _COLUMNS = '''\
@@ -91,32 +96,105 @@ _ROW_BY_ROW = frozenset((
 ))  # fmt: skip
 
 
-def data_function(model: Model, spec: DataSpec, path: str, kernels: Kernels) -> tuple[list[str], set[str]]:
-    """`data()` with what it needs, and further imports; nothing for sources that only the tool can read."""
+def data_function(
+    model: Model, spec: DataSpec, path: str, kernels: Kernels, types: Mapping[DType, str] | None = None
+) -> tuple[list[str], set[str]]:
+    """`data()` with what it needs, and further imports; nothing for sources that only the tool can read.
+
+    With `types` the arrays are given the inputs' types once and for all, and `data(path)` reads another file.
+    """
     reader = {"csv": _TABLE_CSV, "npz": _TABLE_NPZ, "npy": _TABLE_NPY}.get(spec.kind)
-    found = [(model.find(c.name), c.formula) for c in spec.columns]
-    fed = {node.path: formula for node, formula in found if node is not None and node.op == "input"}
+    fed = fed_by(model, spec)
     if reader is None or (spec.columns and not fed):
         return [], set()
+    place = f"Path(__file__).parent / {quoted(path)}"
     options = "".join(f", {name}={value!r}" for name, value in spec.options.items())
     lines = [
-        "def data():",
+        "def data():" if types is None else f"def data(path={place}):",
         f'    """The inputs, as the data block `{spec.name}` computes them."""',
-        f"    table = read_table(Path(__file__).parent / {quoted(path)}{options})",
+        f"    table = read_table({place if types is None else 'path'}{options})",
     ]
     if fed:
-        lines.append("    return {")
-        lines += [f"        {quoted(name)}: {_text(formula, kernels).text}," for name, formula in fed.items()]
-        lines.append("    }")
+        texts = {name: _text(formula, kernels).text for name, formula in fed.items()}
+        lines += _rows(model, texts, types)
     else:
         names = list(model.inputs)
-        lines.append(f"    return {{name: column(table, name) for name in {names!r} if name in table[0]}}")
+        given = f"{{name: column(table, name) for name in {names!r} if name in table[0]}}"
+        lines += [f"    return {given}"] if types is None else _typed(model, given, types)
     whole = f"# Numbers in a CSV file have no kind of their own.\nWHOLE = {spec.kind == 'csv'}"
     imports = {"from pathlib import Path"} | ({"import re"} if spec.kind == "csv" else set())
+    if types is not None and spec.kind == "csv":
+        imports.add("import csv")
     parts = [reader.rstrip(), whole, _COLUMN.rstrip()]
     if any(map(_uses_columns, fed.values())):
         parts.append(_COLUMNS.rstrip())
     return [*parts, "\n".join(lines)], imports
+
+
+def fed_by(model: Model, spec: DataSpec) -> dict[str, Any]:
+    """The formulas of the inputs that the lines of a data block feed."""
+    found = [(model.find(c.name), c.formula) for c in spec.columns]
+    return {node.path: formula for node, formula in found if node is not None and node.op == "input"}
+
+
+def generated_function(
+    model: Model, spec: DataSpec, kernels: Kernels, types: Mapping[DType, str]
+) -> list[str]:
+    """`data()` for a source that is made rather than read, with what it needs."""
+    generator = GENERATORS[spec.kind]
+    kernels.copy(generator.make)
+    settings = generator.options() | spec.options
+    n, noise, seed = int(settings["n"]), float(settings["noise"]), int(settings["seed"])
+    classes = int(settings.get("classes", 2))
+    fed = fed_by(model, spec)
+    if not spec.columns:
+        fed = {name: ("column", name) for name in ("x", "y") if name in model.inputs}
+    if not fed:
+        return []
+    names = [*(f"x{k}" for k in range(generator.features)), "label"]
+    table = [*(f"x[:, {k}]" for k in range(generator.features)), "y"]
+    lines = [
+        "def data():",
+        f'    """The inputs, as the data block `{spec.name}` computes them."""',
+        f"    x, y = {spec.kind}(np.random.default_rng({seed}), {n}, {noise!r}, {classes})",
+    ]
+    texts = {name: _text(_with_arrays(formula), kernels).text for name, formula in fed.items()}
+    needs_table = any("(table" in text for text in texts.values())
+    if needs_table:
+        lines.append(f"    table = [{', '.join(map(quoted, names))}], [{', '.join(table)}]")
+    parts = ["# Columns have their own kinds.\nWHOLE = False", _COLUMN.rstrip()] if needs_table else []
+    if any(map(_uses_columns, fed.values())):
+        parts.append(_COLUMNS.rstrip())
+    return [*parts, "\n".join([*lines, *_rows(model, texts, types)])]
+
+
+def _with_arrays(formula: Any) -> Any:
+    """A formula in which a generator's `x` and `y`, which are no columns of its table, are variables."""
+    if not isinstance(formula, tuple):
+        return formula
+    if formula[0] == "op":
+        return (*formula[:2], tuple(map(_with_arrays, formula[2])), *formula[3:])
+    ranks = {"x": 2, "y": 1} if formula[0] == "column" else {}
+    return ("array", formula[1], ranks[formula[1]]) if formula[1] in ranks else formula
+
+
+def _rows(model: Model, texts: Mapping[str, str], types: Mapping[DType, str] | None) -> list[str]:
+    """The `return` of a dictionary of inputs."""
+    rows = []
+    for name, text in texts.items():
+        if types is not None:
+            text = f"np.ascontiguousarray({text}, dtype={types[model.by_path[name].type.dtype]})"
+        rows.append(f"        {quoted(name)}: {text},")
+    return ["    return {", *rows, "    }"]
+
+
+def _typed(model: Model, given: str, types: Mapping[DType, str]) -> list[str]:
+    table = ", ".join(f"{quoted(name)}: {types[node.type.dtype]}" for name, node in model.inputs.items())
+    return [
+        f"    types = {{{table}}}",
+        f"    found = {given}",
+        "    return {name: np.ascontiguousarray(array, dtype=types[name]) for name, array in found.items()}",
+    ]
 
 
 def _key(key: Any) -> str:
@@ -134,12 +212,16 @@ def _rank(formula: Any) -> int:
         return 0
     if formula[0] == "op":
         return max((_rank(o) for o in formula[2]), default=0)
+    if formula[0] == "array":
+        return int(formula[2])
     return 2 if formula[0] == "columns" else 1
 
 
 def _text(formula: Any, kernels: Kernels) -> Text:
     if not isinstance(formula, tuple):
         return Text(repr(formula), ATOM if not repr(formula).startswith("-") else 11)
+    if formula[0] == "array":
+        return Text(formula[1], ATOM)
     if formula[0] == "column":
         return Text(f"column(table, {_key(formula[1])})", ATOM)
     if formula[0] == "columns":
@@ -159,4 +241,4 @@ def _text(formula: Any, kernels: Kernels) -> Text:
     if name == "pow":
         texts[0] = Text(f"np.asarray({texts[0].text}, dtype=float)", ATOM)
     given = {k: v for k, v in attrs.items() if v is not REQUIRED}
-    return kernels.call(op, texts, given)
+    return kernels.call(op, texts, given, seed="0")

@@ -7,7 +7,8 @@ results, by path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphlang.emit.expect_text import sides
@@ -25,8 +26,25 @@ from graphlang.graph.node import INPUT, Node
 from graphlang.ops import registry
 from graphlang.plan.schedule import Plan, make_plan
 from graphlang.types.dims import Dim
+from graphlang.types.tensor import DType
 
 _FORWARD, _BACKWARD, _CHECKS = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a script is to compute where that is not everything that the file names.
+
+    Attributes
+    ----------
+    results : sequence of Node
+        What `forward` returns, besides what `backward` needs.
+    gradients : collection of str
+        The paths of the nodes whose gradients `backward` returns.
+    """
+
+    results: Sequence[Node]
+    gradients: Collection[str] = ()
 
 
 class Functions:
@@ -43,6 +61,10 @@ class Functions:
         The variables of all functions.
     seed : int
         What the script draws with unless told otherwise.
+    asked : Asked, optional
+        By default all that the file names and expects.
+    types : mapping of DType to str
+        NumPy's types.
 
     Attributes
     ----------
@@ -60,16 +82,24 @@ class Functions:
         sizes: FreeSizes,
         called: dict[Node, str],
         seed: int,
+        asked: Asked | None = None,
+        types: Mapping[DType, str] = NUMPY,
     ):
         self._model, self._sizes, self._called, self._seed = model, sizes, called, seed
-        self.shown = [n for n in model.nodes if self._is_shown(n)]
-        self._gradient_of = {p: g for p, g in model.gradients.items() if model.by_path[p].is_named}
+        self._types = types
+        self.shown = list(asked.results) if asked else [n for n in model.nodes if self._is_shown(n)]
+        self._gradient_of = {
+            p: g
+            for p, g in model.gradients.items()
+            if (p in asked.gradients if asked else model.by_path[p].is_named)
+        }
         self._sides = [s for e in model.expectations for s in (e.left, e.right) if isinstance(s, Node)]
         self._parts = self._parted()
         self._part_of = {n: i for i, part in enumerate(self._parts) for n in part}
-        for node in sorted(self.shown, key=lambda n: not n.path.isidentifier()):
+        named = [n for n in self._part_of if self._is_shown(n)] if asked else self.shown
+        for node in sorted(named, key=lambda n: not n.path.isidentifier()):
             called[node] = names.take(node.path)
-        self._gradients = Gradients(model, lambda x: x.is_named, called, names)
+        self._gradients = Gradients(model, lambda x: x.path in self._gradient_of, called, names)
         self._kept = self._all_kept()
         self._written: dict[Node, str] = {}
         self._home = self._make_home(kernels, names)
@@ -80,9 +110,12 @@ class Functions:
         return node.is_named and (not self._model.is_check(node) or node.path in self._model.metrics)
 
     def _parted(self) -> tuple[list[Node], list[Node], list[Node]]:
-        first = [*self.shown, *self._model.outputs, *self._model.metrics.values()]
+        # Every input is there, since it may tell what the free sizes are.
+        inputs = self._model.inputs.values()
+        first = [*self.shown, *inputs, *self._model.outputs, *self._model.metrics.values()]
         order = in_order(make_plan(self._model.nodes, [*first, *self._gradient_of.values(), *self._sides]))
-        forward = ancestors(first)
+        # What is drawn is drawn once, with the seed that `forward` is given.
+        forward = ancestors([*first, *(n for n in order if not n.is_leaf and registry.find(n.op).is_random)])
         backward = ancestors(self._gradient_of.values()) - forward
         return (
             [n for n in order if n in forward],
@@ -97,6 +130,7 @@ class Functions:
         for node in part:
             kept.update(n for n in node.inputs if part[n] != part[node])
         kept.update(s for s in self._sides if part[s] < _CHECKS)
+        kept.update(self._sizes.sources(self._sizes.names_at(self._parts[_BACKWARD])))
         return {n for n in kept if not is_number(n)}
 
     def _make_home(self, kernels: Kernels, names: Names) -> Home:
@@ -116,11 +150,12 @@ class Functions:
             gradients.wanted,
             gradients.told,
             lambda node, text: node in whole or len(text) <= gradients.room(node),
+            self._types,
         )
 
     # --- forward ----------------------------------------------------------------------------------
 
-    def forward(self) -> list[str]:
+    def forward(self, name: str = "forward", doc: str = "Every value, by path.") -> list[str]:
         """`forward(inputs, params)`: every value by the file's own names."""
         model = self._model
         parameters = (["inputs"] if model.inputs else []) + (["params"] if model.initial_of else [])
@@ -128,12 +163,13 @@ class Functions:
             parameters.append(f"seed={self._seed}")
         body = [*self._inputs(), *self._statements()]
         results = {n.path: self._called[n] for n in self._parts[_FORWARD] if n in self._kept}
-        head = f"forward({', '.join(parameters)})"
-        return _function(head, "Every value, by path.", body, returned(results))
+        results |= {n.path: self._block.operand(n).text for n in self.shown if is_number(n)}
+        return _function(f"{name}({', '.join(parameters)})", doc, body, returned(results))
 
     def _inputs(self) -> Iterator[str]:
         for name, node in self._model.inputs.items():
-            yield f"{self._called[node]} = np.asarray(inputs[{quoted(name)}], dtype={NUMPY[node.type.dtype]})"
+            kind = self._types[node.type.dtype]
+            yield f"{self._called[node]} = np.asarray(inputs[{quoted(name)}], dtype={kind})"
         yield from self._sizes.lines(self._sizes.variables)
         yield from self._sizes.checks()
 

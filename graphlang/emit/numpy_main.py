@@ -27,7 +27,7 @@ def holds(left, op, right, within=1e-6):
     close = near | (a == b) | (np.isnan(a) & np.isnan(b))
     return bool(np.all(close)) == (op == "==")'''
 
-_PLAIN = '''\
+PLAIN = '''\
 def plain(value):
     """An array as nested lists of numbers; what JSON has no number for is a string."""
     if isinstance(value, list):
@@ -36,7 +36,7 @@ def plain(value):
         return "nan" if np.isnan(value) else "inf" if value > 0 else "-inf"
     return value if isinstance(value, (bool, int, float)) else plain(np.asarray(value).tolist())'''
 
-_FEED = '''\
+FEED = '''\
 def read_feed(path):
     """Inputs by name from an .npz, .json or .csv file; columns x[0], x[1], … of a table are one input x."""
     if path.endswith(".npz"):
@@ -86,9 +86,9 @@ def imports(extra: Iterable[str], *, has_inputs: bool) -> str:
 def functions(model: Model, features: Features, seed: int) -> list[str]:
     """`plain`, `read_feed`, `main`, and what else the script needs below its own functions."""
     parts = [_HOLDS, *_failure()] if features.checks else []
-    parts.append(_PLAIN)
+    parts.append(PLAIN)
     if model.inputs:
-        parts.append(_FEED)
+        parts.append(FEED)
     body = [
         '"""Compute and print every value and gradient."""',
         *_options(model, features, seed),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,12 +21,13 @@ from graphlang.emit.numpy_block import Block, Home
 from graphlang.emit.numpy_data import data_function
 from graphlang.emit.numpy_functions import Functions, in_order
 from graphlang.emit.numpy_sizes import FreeSizes
-from graphlang.emit.python_text import array_text, dict_text, tuple_text
+from graphlang.emit.python_text import NUMPY, array_text, dict_text, tuple_text
 from graphlang.emit.writer import Names, data_path, quoted, without_result
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
 from graphlang.plan.schedule import make_plan
+from graphlang.types.tensor import DType
 
 # Names that the script has a use for itself.
 _OWN = (
@@ -55,7 +57,7 @@ def numpy_script(model: Model, *, folder: str = ".", seed: int = 0) -> str:
     kernels = Kernels(sizes.variable)
     functions = Functions(model, kernels, names, sizes, called, seed)
     computing = [functions.forward(), functions.backward(), functions.expectations()]
-    parameters = _parameters(model, kernels, names, sizes, seed)
+    parameters = start_function(model, kernels, names, sizes, seed)
     data, needs = _data(model, folder, kernels)
     features = numpy_main.Features(bool(computing[1]), bool(computing[2]), bool(data), functions.draws)
     helpers = [text for text in kernels.definitions.values() if text]
@@ -94,7 +96,7 @@ def _constants(model: Model, shown: list[Node]) -> list[str]:
     order = "# The nodes that the file names, in the order in which they are computed."
     parts = [f"{order}\nNODES = {tuple_text(tuple(n.path for n in shown))}"]
     if model.inputs:
-        parts.append(f"# What the file itself feeds to its inputs.\nINPUTS = {dict_text(_defaults(model))}")
+        parts.append(f"# What the file itself feeds to its inputs.\nINPUTS = {dict_text(defaults_of(model))}")
         fixed = {
             name: repr(tuple(n.shape))
             for name, n in model.inputs.items()
@@ -105,12 +107,19 @@ def _constants(model: Model, shown: list[Node]) -> list[str]:
     return parts
 
 
-def _defaults(model: Model) -> dict[str, str]:
+def defaults_of(model: Model) -> dict[str, str]:
     defaults = {name: node.attrs.get("default") for name, node in model.inputs.items()}
     return {name: array_text(np.asarray(value)) for name, value in defaults.items() if value is not None}
 
 
-def _parameters(model: Model, kernels: Kernels, names: Names, sizes: FreeSizes, seed: int) -> list[str]:
+def start_function(
+    model: Model,
+    kernels: Kernels,
+    names: Names,
+    sizes: FreeSizes,
+    seed: int,
+    types: Mapping[DType, str] = NUMPY,
+) -> list[str]:
     """`parameters(seed)`: the initial graph, each start in one expression where that is possible."""
     if not model.initial_of:
         return []
@@ -128,6 +137,7 @@ def _parameters(model: Model, kernels: Kernels, names: Names, sizes: FreeSizes, 
         wanted=lambda node: without_result(node.path, None),
         told=lambda node: node,
         fits=lambda _, text: len(text) <= _MAX_START,
+        types=types,
     )
     block = Block(home)
     lines = [f"def parameters(seed={seed}):", '    """Where parameters start, by path."""']

@@ -42,7 +42,7 @@ class FreeSizes:
         if not self.variables:
             return []
         near = (value for node in nodes for value in _attrs_near(node))
-        found = {name for value in (*near, *values) for name in _names_in(value)}
+        found = {name for value in (*near, *values) for name in names_in(value)}
         return [name for name in self.variables if name in found]
 
     def lines(self, names: Iterable[str]) -> Iterator[str]:
@@ -84,10 +84,11 @@ def _solved(text: str, factor: int, rest: int) -> str:
     return f"({text} - {rest}) // {factor}" if rest else f"{text} // {factor}"
 
 
-def _names_in(value: Any) -> set[str]:
+def names_in(value: Any) -> set[str]:
+    """The free sizes in a compile-time value."""
     if isinstance(value, Dim):
         return set(names_of(value))
-    return {n for v in value for n in _names_in(v)} if isinstance(value, tuple) else set()
+    return {n for v in value for n in names_in(v)} if isinstance(value, tuple) else set()
 
 
 def _attrs_near(node: Node) -> Iterator[Any]:

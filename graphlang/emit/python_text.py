@@ -18,6 +18,11 @@ from graphlang.types.tensor import DType
 NUMPY = {DType.FLOAT: "np.float64", DType.INT: "np.int64", DType.BOOL: "np.bool_"}
 
 
+def types_with(floats: str) -> dict[DType, str]:
+    """NumPy's names of the types; `floats` stands for that of floats."""
+    return {**NUMPY, DType.FLOAT: floats}
+
+
 def literal(node: Node) -> Text:
     """The number of a constant."""
     return number_text(node.attrs["value"])

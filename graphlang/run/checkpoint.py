@@ -27,8 +27,11 @@ from graphlang.run.train import Progress, Trainer
 _META = "checkpoint.json"
 _FORMAT = 1
 _NAME = re.compile(r"step-(\d{1,12})\.npz\Z")
+# What `replace_file` had begun when the program was killed.
+_HALF = re.compile(r"\.step-\d{1,12}\.npz\.\d+\.part\Z")
 # So many checkpoints are kept; older ones are removed when a new one is there.
 KEPT = 3
+_MOST = 1 << 53
 _COUNTS = ("step", "epoch", "batch", "rows", "best_epoch")
 _NUMBERS = ("best_loss", "seconds")
 
@@ -53,16 +56,24 @@ def write_checkpoint(folder: str, trainer: Trainer, progress: Progress) -> str:
     arrays |= {f"best/{path}": np.asarray(a) for path, a in (progress.best or {}).items()}
     path = os.path.join(folder, f"step-{progress.step:08d}.npz")
     replace_file(path, lambda file: write_npz(file, arrays))
-    for old in checkpoints(folder)[:-KEPT]:
-        os.unlink(old)
+    _remove_old(folder, path)
     return path
+
+
+def _remove_old(folder: str, newest: str) -> None:
+    """Keep the newest and those before it: later ones are of a run that has been given up."""
+    found = checkpoints(folder)
+    place = [os.path.basename(p) for p in found].index(os.path.basename(newest))
+    halves = [os.path.join(folder, name) for name in os.listdir(folder) if _HALF.match(name)]
+    for old in (*found[: max(0, place + 1 - KEPT)], *found[place + 1 :], *halves):
+        os.unlink(old)
 
 
 def checkpoints(folder: str) -> list[str]:
     """The checkpoints in a folder, by step."""
     try:
         names = os.listdir(folder)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     found = sorted((int(m[1]), name) for name in names if (m := _NAME.match(name)))
     return [os.path.join(folder, name) for _, name in found]
@@ -77,8 +88,8 @@ def read_checkpoint(path: str, trainer: Trainer, problems: Problems) -> Progress
     trainer : Trainer
         What the run is to go on with: the same model, settings and data.
     problems : Problems
-        Gets E0916 if the file is damaged or no checkpoint, or of another model or other settings; a whole older
-        one in the same folder is then named.
+        Gets E0916 if the file is damaged or no checkpoint, or of another model or other settings; a whole
+        older one in the same folder is then named.
 
     Returns
     -------
@@ -121,8 +132,11 @@ def _read(path: str, trainer: Trainer, place: Place) -> Progress | None:
     if differing is not None:
         place.error(
             f'"{printable(path)}" is a checkpoint of another run: {differing}.',
-            suggestion="Go on with the file and the options it was made with, or start anew without `--resume`.",
+            suggestion="Go on with the file and the options it was made with, or leave out `--resume`.",
         )
+        return None
+    if not _is_consistent(meta, trainer):
+        place.error(f'"{printable(path)}" counts steps, rows or sums that no run comes to.')
         return None
     values = {n.removeprefix("value/"): a for n, a in arrays.items() if n.startswith("value/")}
     best = {n.removeprefix("best/"): a for n, a in arrays.items() if n.startswith("best/")}
@@ -135,8 +149,18 @@ def _read(path: str, trainer: Trainer, place: Place) -> Progress | None:
         setattr(progress, name, meta[name])
     for name in _NUMBERS:
         setattr(progress, name, float(meta[name]))
+    if progress.best is None:
+        progress.best_epoch = progress.epoch  # Patience that the run did not have before counts from here.
     progress.sums = {str(k): float(v) for k, v in meta["sums"].items()}
     return progress
+
+
+def _is_consistent(meta: Mapping[str, Any], trainer: Trainer) -> bool:
+    """Whether the counts can be those of a run: sums stand for the rows of an epoch that has begun."""
+    batch, rows, sums = meta["batch"], meta["rows"], meta["sums"]
+    if not batch:
+        return not rows and not sums
+    return bool(batch <= min(trainer.batches, rows)) and sums.keys() == trainer.reported.keys()
 
 
 def _fits(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Any]) -> bool:
@@ -155,10 +179,10 @@ def _meta(array: np.ndarray | None) -> dict[str, Any] | None:
         return None
     if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
         return None
-    are_counts = all(type(meta.get(n)) is int and meta[n] >= 0 for n in _COUNTS)
-    are_numbers = all(type(meta.get(n)) in (int, float) for n in _NUMBERS)
+    are_counts = all(type(meta.get(n)) is int and 0 <= meta[n] < _MOST for n in _COUNTS)
+    are_numbers = all(type(meta.get(n)) is float for n in _NUMBERS)
     sums = meta.get("sums")
-    are_sums = isinstance(sums, dict) and all(type(v) in (int, float) for v in sums.values())
+    are_sums = isinstance(sums, dict) and all(type(v) is float for v in sums.values())
     return meta if are_counts and are_numbers and are_sums else None
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphlang.run.train import Progress, Trainer
 
 _SHOWN = 3
+_ADVICE = "A smaller learning rate, `clip = 1.0`, or inputs of a smaller scale often help."
 
 
 def is_finite(array: Any) -> bool:
@@ -47,9 +48,35 @@ def divergence(
             *([_first_note(first, found)] if first is not None else []),
             _largest_note(trainer, found),
         ],
-        suggestion="A smaller learning rate, `clip = 1.0`, or inputs of a smaller scale often help.",
+        suggestion=_ADVICE,
     )
     return GraphlangError(problems)
+
+
+def broken_update(trainer: Trainer, progress: Progress) -> GraphlangError | None:
+    """The error of an update that left a parameter or a state not finite; None if all are.
+
+    The loss of the next step would show it, but by then it would have been written to files.
+    """
+    model, states = trainer.step.model, trainer.step.learner.states
+    for path, array in progress.values.items():
+        if is_finite(array):
+            continue
+        leaf = states[path] if path in states else model.by_path[path]
+        problems = Problems()
+        problems.error(
+            "E0915",
+            model.place_of(leaf) if path not in states else None,
+            f"Training stopped after step {progress.step}: its update made `{path}` {_worst(array)}.",
+            suggestion=_ADVICE,
+        )
+        return GraphlangError(problems)
+    return None
+
+
+def _worst(array: Any) -> str:
+    entries = np.ravel(array)
+    return f"{entries[~np.isfinite(entries)][0]:g}"
 
 
 def _first_note(node: Node, found: Mapping[Node, Any]) -> str:
@@ -68,5 +95,9 @@ def _largest_note(trainer: Trainer, found: Mapping[Node, Any]) -> str:
 
 
 def _norm(array: Any) -> float:
+    """The Euclidean norm; squares of large numbers do not overflow."""
+    flat = np.ravel(np.asarray(array, dtype=np.float64))
     with np.errstate(all="ignore"):
-        return float(np.linalg.norm(np.ravel(np.asarray(array, dtype=np.float64))))
+        largest = float(np.max(np.abs(flat), initial=0.0))
+        is_plain = largest > 0 and math.isfinite(largest)
+        return largest * float(np.linalg.norm(flat / largest)) if is_plain else largest

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.generators import GENERATORS
 from graphlang.run.csv_reader import read_csv, read_csv_header
 from graphlang.run.files import Place
-from graphlang.run.generators import GENERATORS
 from graphlang.run.npy_reader import read_npy, read_npy_header, read_npz, read_npz_headers
 from graphlang.run.parquet_reader import open_parquet
 

@@ -1,0 +1,341 @@
+"""The loop of a training script: the batches, the steps, the rows held out, what an epoch came to.
+
+They do what `graphlang train` does, in its order, so that both come to the same bits. What a file has no use
+for is left out: without rows to hold out there is no `evaluate`, without `patience` nothing stops early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from graphlang.emit.python_text import dict_text
+from graphlang.emit.update_text import Updating
+from graphlang.emit.writer import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a script does besides computing.
+
+    Attributes
+    ----------
+    name : str
+        The model's.
+    of : str
+        The path of what is minimised.
+    reported : mapping of str to str
+        `loss` and the metrics -> the paths of their nodes.
+    evaluated : mapping of str to str
+        The same for the model as it is used after training.
+    updated : mapping of str to str
+        The states of layers -> the paths of what they become.
+    epochs, batch, holdout, patience, seed, shuffle
+        The settings.
+    has_data, has_file, has_constants : bool
+        Whether there are rows, whether they are read from a file, and whether there are inputs besides.
+    draws, draws_after : bool
+        Whether `forward` draws numbers, and whether that of the finished model does.
+    forward_after : str
+        What the finished model's function is called: `forward`, or `infer` where that is another.
+    updating : Updating
+    dtype : str
+        The precision.
+    """
+
+    name: str
+    of: str
+    reported: Mapping[str, str]
+    evaluated: Mapping[str, str]
+    updated: Mapping[str, str]
+    epochs: int
+    batch: int | None
+    holdout: float
+    patience: int | None
+    seed: int
+    shuffle: bool
+    has_data: bool
+    has_file: bool
+    has_constants: bool
+    draws: bool
+    draws_after: bool
+    forward_after: str
+    updating: Updating
+    dtype: str
+
+    @property
+    def inputs(self) -> str:
+        """The first argument of `forward`, if it takes inputs."""
+        return "inputs, " if self.has_data else "INPUTS, " if self.has_constants else ""
+
+    @property
+    def besides(self) -> str:
+        """What joins the inputs of a batch to those that are always the same."""
+        return "INPUTS | " if self.has_constants else ""
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether some rows may be held out."""
+        return self.has_data and self.holdout > 0
+
+    @property
+    def watches(self) -> bool:
+        """Whether the best epoch may be kept."""
+        return self.holds_out or self.patience is not None
+
+    @property
+    def result(self) -> str:
+        """What `train` returns."""
+        return "best, best_epoch, params, epoch" if self.watches else "params"
+
+
+def constants(plan: Plan, inputs: Mapping[str, str]) -> list[str]:
+    """What stands at the head of the script."""
+    settings = [f"EPOCHS = {plan.epochs}"]
+    if plan.has_data:
+        settings.append(f"BATCH = {plan.batch}" + ("  # all rows" if plan.batch is None else ""))
+    if plan.holds_out:
+        settings.append(f"HOLDOUT = {plan.holdout!r}  # the share of the rows that is not learned from")
+    if plan.patience is not None:
+        settings.append(f"PATIENCE = {plan.patience}  # epochs to wait for a better one")
+    parts = [
+        f"# The precision of everything.\nFLOAT = np.{plan.dtype}",
+        "\n".join(["# The settings of the train block.", *settings, f"SEED = {plan.seed}"]),
+        f"# What is reported, and where `forward` has it.\nREPORTED = {dict_text(_quoted(plan.reported))}",
+    ]
+    if plan.holds_out and plan.evaluated != plan.reported:
+        found = dict_text(_quoted(plan.evaluated))
+        parts.append(
+            f"# The same of the finished model, as `{plan.forward_after}` has it.\nEVALUATED = {found}"
+        )
+    if plan.updated:
+        why = "# What layers keep, and where `forward` has what it becomes."
+        parts.append(f"{why}\nUPDATED = {dict_text(_quoted(plan.updated))}")
+    if inputs:
+        parts.append(f"# Inputs that are the same in every step.\nINPUTS = {dict_text(inputs)}")
+    return parts
+
+
+def _quoted(items: Mapping[str, str]) -> dict[str, str]:
+    return {k: quoted(v) for k, v in items.items()}
+
+
+def functions(plan: Plan) -> list[str]:
+    """The functions below those that compute."""
+    parts = []
+    if plan.has_data:
+        parts += [_split(), _batches(plan)] if plan.holds_out else [_batches(plan)]
+    if plan.holds_out:
+        parts.append(_evaluate(plan))
+    return [*parts, _train(plan), _CHECK, _check_update(plan), _WRITE_LOG]
+
+
+# --- rows ----------------------------------------------------------------------------------------------
+
+
+def _split() -> str:
+    return '''\
+def split(count, seed):
+    """Which rows to learn from, and which to hold out."""
+    held = min(round(count * HOLDOUT), count - 1)
+    order = np.random.default_rng([seed, *b"holdout"]).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])'''
+
+
+def _batches(plan: Plan) -> str:
+    if plan.shuffle:
+        return '''\
+def batches(rows, size, epoch, seed):
+    """The rows of each batch, in an order that is drawn anew for every epoch."""
+    if size >= len(rows):
+        yield rows  # in whichever order
+        return
+    order = np.random.default_rng([seed, *b"epoch", epoch]).permutation(len(rows))
+    for start in range(0, len(rows), size):
+        yield rows[order[start : start + size]]'''
+    return '''\
+def batches(rows, size):
+    """The rows of each batch."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]'''
+
+
+def _evaluate(plan: Plan) -> str:
+    seed = ", seed" if plan.draws_after else ""
+    names = "EVALUATED" if plan.evaluated != plan.reported else "REPORTED"
+    return f'''\
+def evaluate(examples, params{seed}):
+    """The loss and the metrics on examples held out, as means; in pieces that fit into memory."""
+    count = len(next(iter(examples.values())))
+    row_bytes = sum(array[:1].nbytes for array in examples.values())
+    size = max(1, min(8192, 2**26 // max(1, row_bytes)))
+    totals = dict.fromkeys({names}, 0.0)
+    for start in range(0, count, size):
+        piece = {plan.besides}{{name: array[start : start + size] for name, array in examples.items()}}
+        values = {plan.forward_after}(piece, params{seed})
+        for name, path in {names}.items():
+            totals[name] += float(values[path]) * min(size, count - start)
+    return {{name: total / count for name, total in totals.items()}}'''
+
+
+# --- the loop ------------------------------------------------------------------------------------------
+
+
+def _train(plan: Plan) -> str:
+    arguments = "examples, epochs, batch, seed, log" if plan.has_data else "epochs, seed, log"
+    lines = [
+        f"def train({arguments}):",
+        '    """Learn; gives the parameters of the best epoch and its number, then those of the last."""'
+        if plan.watches
+        else '    """Learn; gives the parameters at the end."""',
+        *indented(_before(plan)),
+        "    for epoch in range(epochs):",
+        *indented(_patience(plan), 2),
+        "        sums, seen = dict.fromkeys(REPORTED, 0.0), 0",
+        *indented(_steps(plan), 2),
+        *indented(_after_epoch(plan), 2),
+        f"    return {plan.result}",
+    ]
+    return "\n".join(lines)
+
+
+def indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
+    return (f"{'    ' * by}{line}" for line in lines)
+
+
+def _before(plan: Plan) -> Iterator[str]:
+    u = plan.updating
+    yield "started = time.monotonic()"
+    yield "params = parameters(seed)"
+    if u.keeps:
+        start = "states(path, seed)" if u.needs_path else "states(params[path])"
+        yield f"memory = {{path: {start} for path in LEARNED}}"
+    if plan.has_data:
+        yield "count = len(next(iter(examples.values())))"
+        yield "learn, held = split(count, seed)" if plan.holds_out else "learn = np.arange(count)"
+        yield "batch = min(batch or len(learn), len(learn))"
+    if u.schedules and "dt" in u.times:
+        yield f"dt = 1 / {'-(-len(learn) // batch)' if plan.has_data else '1'}  # a step in epochs"
+    elif u.schedules and "t" in u.times and plan.has_data:
+        yield "dt = 1 / -(-len(learn) // batch)  # a step in epochs"
+    if plan.holds_out:
+        yield "held_out = {name: array[held] for name, array in examples.items()}"
+    if plan.watches:
+        yield "step = epoch = best_epoch = 0"
+        yield "best, best_loss = None, math.inf"
+    elif plan.has_data:
+        yield "step = 0"
+
+
+def _patience(plan: Plan) -> Iterator[str]:
+    if plan.patience is not None:
+        yield "if epoch - best_epoch >= PATIENCE:"
+        text = 'f"Stopped after epoch {epoch}: none was better than epoch {best_epoch}."'
+        yield f"    print({text}, file=sys.stderr)"
+        yield f"    return {plan.result}"
+
+
+def _steps(plan: Plan) -> Iterator[str]:
+    u = plan.updating
+    needs_number = u.schedules and "t" in u.times
+    inside = list(_one_step(plan))
+    if not plan.has_data:
+        yield from inside
+        return
+    rows = "batches(learn, batch, epoch, seed)" if plan.shuffle else "batches(learn, batch)"
+    yield f"for number, rows in enumerate({rows}):" if needs_number else f"for rows in {rows}:"
+    yield from indented(inside)
+
+
+def _one_step(plan: Plan) -> Iterator[str]:
+    u = plan.updating
+    yield "step += 1" if plan.has_data else "step = epoch + 1  # one in every epoch"
+    seed = ", seed + (step << 32)" if plan.draws else ""
+    if plan.has_data:
+        yield f"inputs = {plan.besides}{{name: array[rows] for name, array in examples.items()}}"
+    yield f"values = forward({plan.inputs}params{seed})"
+    yield "gradients = backward(values)"
+    yield f"check(float(values[{quoted(plan.of)}]), gradients, step, epoch)"
+    yield "for name, path in REPORTED.items():"
+    yield f"    sums[name] += float(values[path]){' * len(rows)' if plan.has_data else ''}"
+    yield f"seen += {'len(rows)' if plan.has_data else '1'}"
+    if u.clips:
+        yield "gradients = clip(gradients)"
+    if u.schedules:
+        t = "epoch + number * dt" if plan.has_data else "epoch"
+        times = {"t": f"FLOAT({t})", "dt": "FLOAT(dt)", "epochs": "FLOAT(epochs)"}
+        yield f"rate = schedule({', '.join(times[name] for name in u.times)})"
+    yield "for path, gradient in gradients.items():"
+    function = "UPDATES[path]" if u.several else "update"
+    arguments = ["params[path]", "gradient"]
+    if u.keeps:
+        arguments.append("*memory[path]")
+    arguments += [{"step": "np.int64(step)"}.get(name, name) for name in u.extra]
+    target = "params[path], *memory[path]" if u.keeps else "params[path]"
+    yield f"    {target} = {function}({', '.join(arguments)})"
+    if plan.updated:
+        yield "params |= {path: values[new] for path, new in UPDATED.items()}"
+
+
+def _after_epoch(plan: Plan) -> Iterator[str]:
+    memory = ", memory" if plan.updating.keeps else ""
+    yield f"check_update(params{memory}, step)"
+    yield "means = {name: total / seen for name, total in sums.items()}"
+    if plan.holds_out:
+        seed = ", seed" if plan.draws_after else ""
+        yield f"holdout = evaluate(held_out, params{seed}) if len(held) else None"
+    holdout = "holdout" if plan.holds_out else "None"
+    yield 'loss = means.pop("loss")'
+    if plan.watches:
+        yield "epoch += 1"
+    done = "epoch" if plan.watches else "epoch + 1"
+    yield f"print(epoch_line({done}, epochs, loss, means, {holdout}), flush=True)"
+    yield "if log:"
+    yield f"    write_log(log, {done}, step, loss, means, {holdout}, time.monotonic() - started)"
+    if plan.patience is None and plan.holds_out:
+        yield 'if holdout is not None and holdout["loss"] < best_loss:'
+        yield '    best, best_loss, best_epoch = dict(params), holdout["loss"], epoch'
+    elif plan.watches:
+        if plan.holds_out:
+            yield 'watched = loss if holdout is None else holdout["loss"]'
+        watched = "watched" if plan.holds_out else "loss"
+        yield f"if {watched} < best_loss:"
+        yield f"    best, best_loss, best_epoch = dict(params), {watched}, epoch"
+
+
+_CHECK = '''\
+def check(loss, gradients, step, epoch):
+    """Stop where numbers are no longer finite."""
+    where = f"at step {step}, in epoch {epoch + 1}"
+    advice = "A smaller learning rate, clipping, or inputs of a smaller scale often help."
+    if not math.isfinite(loss):
+        sys.exit(f"Training stopped {where}: the loss is {loss:.6g}.\\n{advice}")
+    bad = [path for path, gradient in gradients.items() if not np.isfinite(gradient).all()]
+    if bad:
+        sys.exit(f"Training stopped {where}: the gradient of {bad[0]} is not finite.\\n{advice}")'''
+
+
+def _check_update(plan: Plan) -> str:
+    memory = (", memory", " + [kept for row in memory.values() for kept in row]")
+    argument, further = memory if plan.updating.keeps else ("", "")
+    values = "list(params.values())" + further if further else "params.values()"
+    return f'''\
+def check_update(params{argument}, step):
+    """Stop where an update left numbers that are not finite."""
+    if not all(np.isfinite(value).all() for value in {values}):
+        sys.exit(f"Training stopped after step {{step}}: its update made numbers that are not finite.")'''
+
+
+_WRITE_LOG = '''\
+def write_log(path, epoch, step, loss, metrics, holdout, seconds):
+    """Add an epoch to the log, as a line of JSON; what JSON has no number for is a string."""
+    def plain(value):
+        return value if math.isfinite(value) else str(value)
+
+    record = {"epoch": epoch, "step": step, "loss": plain(loss)}
+    record["metrics"] = {name: plain(value) for name, value in metrics.items()}
+    if holdout is not None:
+        record["holdout"] = {name: plain(value) for name, value in holdout.items()}
+    record["seconds"] = round(seconds, 3)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record, ensure_ascii=False) + "\\n")'''
