@@ -22,21 +22,22 @@ ALLOWED = {
     "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
     "differentiate": {"source", "types", "graph", "ops"},
     "plan": {"source", "types", "graph", "ops", "collector"},
-    "run": {"source", "diagnostics", "types", "graph", "ops", "plan", "files", "collector"},
-    "emit": {"source", "diagnostics", "types", "graph", "ops", "plan"},
+    "run": {"source", "diagnostics", "types", "graph", "ops", "plan", "files", "collector", "generators"},
+    "emit": {"source", "diagnostics", "types", "graph", "ops", "plan", "generators"},
     "draw": {"source", "diagnostics", "types", "graph", "ops"},
     "plot": {"source", "diagnostics", "types", "graph", "files"},
     "pipeline": {
         "source", "diagnostics", "syntax", "types", "graph", "ops", "elaborate", "differentiate", "plan", "run", "collector",
     },
     "learning": {
-        "source", "diagnostics", "graph", "pipeline", "differentiate", "run",
+        "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },
     "files": set(),
     "collector": set(),
+    "generators": set(),
 }  # fmt: skip
 EVERYTHING = {"cli", "__init__", "__main__"}
 

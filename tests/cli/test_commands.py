@@ -266,3 +266,17 @@ def test_a_name_that_a_loop_rebinds_stands_for_its_last_value(tmp_path: Path, ca
     main(["run", path, "--json", "--of", "f"])
     out = json.loads(capsys.readouterr().out)
     assert (out["of"], out["gradients"]["x"]) == ("f[3]", 4 * 2**3)
+
+
+def test_test_evaluates_nothing_where_shapes_alone_are_expected_of_inputs_without_value(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    """A layer of 4 million millions of parameters could not be drawn."""
+    text = "input x: [N, 2_000_000]\ny = x -> dense(2_000_000)\noutput y\nexpect shape(y) == [N, 2_000_000]\n"
+    path = tmp_path / "huge.graph"
+    path.write_text(text + "expect size(params) == 2_000_000 ^ 2 + 2_000_000\n")
+    assert main(["test", str(path)]) == 0
+    assert "2 expectations" in capsys.readouterr().out
+    path.write_text(text + "expect shape(y) == [2 * N, 2_000_000]\n")
+    assert main(["test", str(path)]) == 1
+    assert "left is [N, 2000000], right is [2*N, 2000000]" in capsys.readouterr().err
