@@ -1,0 +1,69 @@
+"""Results as text: one table for each size of a workload, in Markdown that also reads well as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HEAD = ["contender", "kind", "median", "quartiles", "× best peer", "× floor", "memory", "set up", "agrees to"]
+UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def section(result: dict[str, Any], level: str = "##") -> str:
+    """The heading of a result, its table, and who was left out."""
+    lines = [f"{level} {result['title']}: {result['size']}", "", table(result)]
+    if result["left_out"]:
+        left = "; ".join(f"{name} ({why})" for name, why in result["left_out"].items())
+        lines += ["", f"Left out: {left}."]
+    return "\n".join(lines) + "\n"
+
+
+def table(result: dict[str, Any]) -> str:
+    """The contenders from the fastest to the slowest."""
+    found = sorted(result["contenders"], key=lambda c: c["median"])
+    return aligned(HEAD, [_cells(c) for c in found], texts=2)
+
+
+def _cells(c: dict[str, Any]) -> list[str]:
+    name = f"**{c['name']}**" if c["kind"] == "graphlang" else c["name"]
+    return [
+        name,
+        c["kind"],
+        duration(c["median"]),
+        f"{duration(c['low'])} … {duration(c['high'])}",
+        times(c["to_peer"]),
+        times(c["to_floor"]),
+        f"{c['memory'] / 1e6:.0f} MB",
+        duration(c["setup"]),
+        "–" if c["difference"] is None else f"{c['difference']:.0e}" if c["difference"] else "0",
+    ]
+
+
+def aligned(head: list[str], rows: list[list[str]], texts: int) -> str:
+    """A Markdown table whose first columns are texts, flush left, and the others numbers."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    rule = ["-" * w if i < texts else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
+    padded = [
+        [
+            cell.ljust(w) if i < texts else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(r, widths, strict=True))
+        ]
+        for r in [head, rule, *rows]
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in padded)
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit: `12.3 µs`."""
+    unit, size = next((u for u in UNITS if seconds >= u[1] * 0.9995), UNITS[-1])
+    return f"{digits(seconds / size)} {unit}"
+
+
+def digits(value: float) -> str:
+    """A number with three significant digits, and no exponent."""
+    places = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{places}f}"
+
+
+def times(value: float | None) -> str:
+    """A ratio."""
+    return "–" if value is None else digits(value)
