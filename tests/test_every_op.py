@@ -114,6 +114,14 @@ def test_both_precisions_are_kept_and_agree(op, sample):
         assert high.dtype == low.dtype
 
 
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_only_a_view_lies_in_the_memory_of_its_first_operand(op, sample):
+    operands = draw(sample)
+    result = op.kernel(*operands, **attributes(op, sample), **kernel_keywords(op, np.float64))
+    shared = [i for i, x in enumerate(operands) if np.shares_memory(np.asarray(result), np.asarray(x))]
+    assert shared == [] or (op.is_view and shared == [0])
+
+
 @pytest.mark.parametrize(("op", "sample"), SMOOTH)
 def test_gradient_keeps_single_precision(op, sample):
     builder, operands, total = scalar_of(op, sample)

@@ -111,7 +111,8 @@ class Sample:
 class Op:
     """One primitive operation. Calling it with wires adds a node; with arrays, evaluates it.
 
-    `is_random` says that the kernel takes a `seed` from the run, `needs_dtype` that it takes the `dtype`.
+    `is_random` says that the kernel takes a `seed` from the run, `needs_dtype` that it takes the `dtype`,
+    `is_view` that the result may lie in the memory of the first operand.
     `scalar` is the same formula for plain Python floats and booleans, as text in which `{x}` stands for the
     operand or attribute `x`, or as a function from their texts to the text. It may call the functions of
     `ops/spelling.py`, gives the kernel's bits, and may raise where Python has no answer (`1.0 / 0.0`).
@@ -127,6 +128,7 @@ class Op:
     infix: str | None = None
     is_random: bool = False
     needs_dtype: bool = False
+    is_view: bool = False
     flops: Callable[..., Any] | None = None
     samples: tuple[Sample, ...] = ()
     vjp: Callable[..., Any] | None = None

@@ -107,7 +107,13 @@ def _(g: Wire, z: Wire, condition: Wire, x: Wire, y: Wire) -> Any:
 _CASTS = (Sample(((3, 4),), dtypes="i", high=3), Sample(((3,),), dtypes="b"), Sample(((),), dtypes="i"))
 
 
-@op(rule=with_dtype(DType.FLOAT, elementwise), label="float", scalar="float({x})", samples=_CASTS)
+@op(
+    is_view=True,
+    rule=with_dtype(DType.FLOAT, elementwise),
+    label="float",
+    scalar="float({x})",
+    samples=_CASTS,
+)
 def to_float(x: Any_, *, dtype: Any) -> Any:
     """Integers or booleans as floats of the run's precision; true is 1."""
     return np.asarray(x, dtype=dtype)
@@ -118,7 +124,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g if x.type.is_float else None
 
 
-@op(rule=with_dtype(DType.INT, elementwise), label="int", samples=(*_CASTS, Sample(((3, 4),))))
+@op(is_view=True, rule=with_dtype(DType.INT, elementwise), label="int", samples=(*_CASTS, Sample(((3, 4),))))
 def to_int(x: Any_) -> Any:
     """Floats or booleans as integers; the fraction is cut off, towards zero."""
     return np.asarray(x, dtype=np.int64)
@@ -127,7 +133,9 @@ def to_int(x: Any_) -> Any:
 to_int.no_gradient_because("it is constant between its jumps")
 
 
-@op(rule=with_dtype(DType.BOOL, elementwise), label="bool", samples=(*_CASTS, Sample(((3, 4),))))
+@op(
+    is_view=True, rule=with_dtype(DType.BOOL, elementwise), label="bool", samples=(*_CASTS, Sample(((3, 4),)))
+)
 def to_bool(x: Any_) -> Any:
     """Whether a number is not 0."""
     return np.asarray(x, dtype=bool)

@@ -28,7 +28,7 @@ _JUMPS = "it is constant between its jumps"
 # --- passing on ----------------------------------------------------------------------------------
 
 
-@op(rule=elementwise, label="=", flops=free, scalar="{x}", samples=_ANY)
+@op(is_view=True, rule=elementwise, label="=", flops=free, scalar="{x}", samples=_ANY)
 def identity(x: Any_) -> Any_:
     """The same wire."""
     return x
@@ -39,7 +39,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g
 
 
-@op(rule=elementwise, label="⊣", flops=free, scalar="{x}", samples=_ANY)
+@op(is_view=True, rule=elementwise, label="⊣", flops=free, scalar="{x}", samples=_ANY)
 def stop_gradient(x: Any_) -> Any_:
     """The same values, treated as constants by differentiation."""
     return x

@@ -111,7 +111,7 @@ def _item_text(item: Any) -> str:
     return f"{start}:{stop}" + (f":{step}" if step else "")
 
 
-@op(rule=_index_type, label=_index_label, flops=free, samples=(
+@op(is_view=True, rule=_index_type, label=_index_label, flops=free, samples=(
     Sample(((3, 4),), {"items": (0,)}),
     Sample(((3, 4),), {"items": (_ALL, ("slice", 1, 3, None))}),
     Sample(((2, 3, 4),), {"items": ("...", -1)}),

@@ -205,7 +205,7 @@ def _einsum_flops(*types: TensorType, out: TensorType, equation: str) -> Any:
     return len(types) * product(found.values())
 
 
-@op(rule=_einsum_type, label=lambda equation: equation, flops=_einsum_flops, samples=(
+@op(is_view=True, rule=_einsum_type, label=lambda equation: equation, flops=_einsum_flops, samples=(
     Sample(((3, 4), (4, 2)), {"equation": "ij,jk->ik"}),
     Sample(((3, 4), (4, 2)), {"equation": "ij, jk"}),
     Sample(((2, 3, 4), (2, 5, 4)), {"equation": "bqd,bkd->bqk"}),

@@ -39,6 +39,7 @@ def op(
     flops: Callable[..., Any] | None = None,
     samples: tuple[Sample, ...] = (),
     scalar: str | Callable[..., str] | None = None,
+    is_view: bool = False,
 ) -> Callable[[Callable[..., Any]], Op]:
     """Declare the decorated NumPy kernel as a primitive operation.
 
@@ -59,6 +60,8 @@ def op(
         Operands that the tests evaluate and differentiate it on.
     scalar : str or function of texts, optional
         The formula for plain floats (see `Op`).
+    is_view : bool
+        Whether the result may lie in the first operand's memory, as that of a transposition does.
     """
 
     def declare(kernel: Callable[..., Any]) -> Op:
@@ -81,6 +84,7 @@ def op(
             flops=flops,
             samples=samples,
             scalar=scalar,
+            is_view=is_view,
         )
         _ops[final] = declared
         return declared

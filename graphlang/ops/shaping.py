@@ -47,7 +47,7 @@ def _does_not_fit(x: TensorType, shape: Shape, why: str) -> RuleError:
     )
 
 
-@op(rule=_reshape_type, flops=free, samples=(
+@op(is_view=True, rule=_reshape_type, flops=free, samples=(
     Sample(((3, 4),), {"shape": (2, 6)}),
     Sample(((3, 4),), {"shape": (2, -1, 3)}),
     Sample(((),), {"shape": (1, 1)}),
@@ -70,7 +70,7 @@ def _flatten_type(sizes: Sizes, x: TensorType, *, start: int = 1) -> TensorType:
     return x.with_shape((*x.shape[:start], product(x.shape[start:])))
 
 
-@op(rule=_flatten_type, flops=free, samples=(
+@op(is_view=True, rule=_flatten_type, flops=free, samples=(
     Sample(((2, 3, 4),)),
     Sample(((2, 3, 4),), {"start": 0}),
     Sample(((2, 3, 4),), {"start": -2}),
@@ -104,7 +104,7 @@ def _squeeze_type(sizes: Sizes, x: TensorType, *, axis: Axes = None) -> TensorTy
     return x.with_shape(s for i, s in enumerate(x.shape) if i not in axes)
 
 
-@op(rule=_squeeze_type, flops=free, samples=(
+@op(is_view=True, rule=_squeeze_type, flops=free, samples=(
     Sample(((1, 3, 1),)), Sample(((1, 3, 1),), {"axis": -1}), Sample(((1, 3, 1),), {"axis": (0, 2)}),
 ))  # fmt: skip
 def squeeze(x: Any_, *, axis: Axes = None) -> Any_:
@@ -131,7 +131,7 @@ def _expand_type(sizes: Sizes, x: TensorType, *, axis: Axes) -> TensorType:
     return x.with_shape(1 if i in axes else next(old) for i in range(rank))
 
 
-@op(rule=_expand_type, flops=free, samples=(
+@op(is_view=True, rule=_expand_type, flops=free, samples=(
     Sample(((3, 4),), {"axis": 0}), Sample(((3, 4),), {"axis": (0, -1)}), Sample(((),), {"axis": 0}),
 ))  # fmt: skip
 def expand(x: Any_, *, axis: Axes) -> Any_:
@@ -157,7 +157,13 @@ def _transpose_type(sizes: Sizes, x: TensorType) -> TensorType:
     return x.with_shape((*x.shape[:-2], x.shape[-1], x.shape[-2]))
 
 
-@op(rule=_transpose_type, label="ᵀ", flops=free, samples=(Sample(((3, 4),)), Sample(((2, 3, 4),))))
+@op(
+    is_view=True,
+    rule=_transpose_type,
+    label="ᵀ",
+    flops=free,
+    samples=(Sample(((3, 4),)), Sample(((2, 3, 4),))),
+)
 def transpose(x: Any_) -> Any_:
     """Exchange the last two axes; also written `x.T`."""
     return np.swapaxes(x, -1, -2)
@@ -178,7 +184,7 @@ def _permute_type(sizes: Sizes, x: TensorType, *, axes: tuple[int, ...]) -> Tens
     return x.with_shape(x.shape[a] for a in axes)
 
 
-@op(rule=_permute_type, flops=free, samples=(
+@op(is_view=True, rule=_permute_type, flops=free, samples=(
     Sample(((2, 3, 4),), {"axes": (2, 0, 1)}),
     Sample(((2, 3),), {"axes": (-1, 0)}),
     Sample(((),), {"axes": ()}),
@@ -199,7 +205,7 @@ def _flip_type(sizes: Sizes, x: TensorType, *, axis: Axes = None) -> TensorType:
     return x
 
 
-@op(rule=_flip_type, flops=free, samples=(
+@op(is_view=True, rule=_flip_type, flops=free, samples=(
     Sample(((3, 4),)), Sample(((3, 4),), {"axis": 1}), Sample(((2, 3, 4),), {"axis": (0, -1)}),
 ))  # fmt: skip
 def flip(x: Any_, *, axis: Axes = None) -> Any_:
@@ -315,7 +321,7 @@ def _split_type(sizes: Sizes, x: TensorType, *, parts: int, axis: int = 0, index
     return x.with_shape(s // parts if i == at else s for i, s in enumerate(x.shape))
 
 
-@op(rule=_split_type, flops=free, samples=(
+@op(is_view=True, rule=_split_type, flops=free, samples=(
     Sample(((6,),), {"parts": 3, "index": 1}),
     Sample(((2, 4),), {"parts": 2, "axis": -1, "index": 1}),
 ))  # fmt: skip
@@ -348,7 +354,7 @@ def _broadcast_type(sizes: Sizes, x: TensorType, *, shape: Shape) -> TensorType:
     return x.with_shape(shape)
 
 
-@op(rule=_broadcast_type, flops=free, samples=(
+@op(is_view=True, rule=_broadcast_type, flops=free, samples=(
     Sample(((4,),), {"shape": (3, 4)}),
     Sample(((2, 1, 4),), {"shape": (5, 2, 3, 4)}),
     Sample(((),), {"shape": (2, 2)}),

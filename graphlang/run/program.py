@@ -18,7 +18,7 @@ import numpy as np
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run.interpreter import typed_constant
-from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, VIEWS, Operand, spelled
+from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, Operand, spelled
 from graphlang.types.tensor import DType
 
 _FOREVER = 1 << 60
@@ -222,10 +222,10 @@ class Program:
         if shared is None:
             return False
         operand = self._values[shared]
-        if step.op.name not in VIEWS:
+        if not step.op.is_view:
             self._values[step.node] = operand
             return True
-        if operand.array is None:
+        if operand.array is None or len(step.node.inputs) > 1:
             return False
         view = np.asarray(step.op.kernel(operand.array, **attrs))
         if not np.may_share_memory(view, operand.array):
@@ -306,7 +306,7 @@ class Program:
 
 def _shared(step: Step) -> Node | None:
     """The operand in whose memory the result may lie: of a view, or of a product with 1."""
-    if step.op.name in VIEWS:
+    if step.op.is_view and step.node.inputs[0].type.dtype is step.node.type.dtype:
         return step.node.inputs[0]
     if step.op.name == "mul":
         for one, other in (step.node.inputs, step.node.inputs[::-1]):

@@ -45,20 +45,6 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 # Other operations whose result may take an operand's place.
 IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax"})
-# Their results share their operand's memory, if that is an array without gaps.
-VIEWS = frozenset(
-    {
-        "transpose",
-        "permute",
-        "expand",
-        "squeeze",
-        "broadcast",
-        "identity",
-        "stop_gradient",
-        "reshape",
-        "flatten",
-    }
-)
 
 
 class Writer(Protocol):

@@ -94,7 +94,8 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
 _STEPS = st.sampled_from(
     ["{a} + {b}", "{a} * {b}", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "{a}.T @ {b}", "softmax({a})",
      "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "where({a} > {b}, {a}, 0)", "1 * {a}", "{a}.T", "{a} ^ 2 / 4",
-     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T"]
+     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T",
+     "stack({a}[0], {b}[:, 1], {a}[-1], {b}[2])", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}"]
 )  # fmt: skip
 
 
