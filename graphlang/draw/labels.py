@@ -1,0 +1,140 @@
+"""Where the parts of gradients stand at the branches of a wire: beside their own branch, over nothing else.
+
+For each, places along the branch are tried on all sides, those near its end first; the one that covers least
+is taken. What a place may cover is found in a grid of squares, so that only the neighbourhood is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil, hypot
+
+from graphlang.draw.elements import Scene
+from graphlang.draw.geometry import Layout, Line, Placed, Point
+from graphlang.draw.metrics import text_width
+from graphlang.draw.sizes import PART_SIZE
+
+# Distance of the points that stand for a line, and the side of a square of the grid.
+_STEP, _SQUARE = 4.0, 64.0
+# Fractions of a branch beside which a text may stand, the best first, and how much worse each is than the one
+# before.
+_PLACES = (0.8, 0.65, 0.9, 0.5, 0.35, 0.2)
+_WORSE = 0.4
+# What it costs to cover a point of a line, an item or wire label, another part, or to leave the picture.
+_OVER_LINE, _OVER_ITEM, _OVER_TEXT, _OUTSIDE = 1.0, 12.0, 20.0, 50.0
+# Between a line and its text.
+_BESIDE = 4.5
+# What is kept free around a text.
+_AIR = 2.5
+
+Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def place_parts(scene: Scene, layout: Layout) -> None:
+    """Give every branch that brings a part of a gradient the place of its text."""
+    parts = {(wire.id, i): use.part for wire in scene.wires for i, use in enumerate(wire.uses) if use.part}
+    if not parts:
+        return
+    ground = _Ground(layout)
+    for k, line in enumerate(layout.lines):
+        part = parts.get((line.wire, line.use))
+        # A branch into an open box has several stretches: the last one, which ends at the item, has the text.
+        if part and line.tip is not None:
+            layout.lines[k] = replace(line, label=ground.best(line, text_width(part, PART_SIZE)))
+
+
+class _Ground:
+    """What is already on the picture."""
+
+    def __init__(self, layout: Layout):
+        self.size = (layout.width, layout.height)
+        self.points: dict[tuple[int, int], list[Point]] = {}
+        self.items: dict[tuple[int, int], list[Rectangle]] = {}
+        self.texts: list[Rectangle] = []
+        for line in layout.lines:
+            for point in _points_on(line):
+                square = (int(point[0] // _SQUARE), int(point[1] // _SQUARE))
+                self.points.setdefault(square, []).append(point)
+        for placed in layout.placed:
+            if placed.kind != "box":
+                rectangle = _around(placed)
+                for square in _squares(rectangle):
+                    self.items.setdefault(square, []).append(rectangle)
+
+    def best(self, line: Line, width: float) -> Point:
+        """The middle of a text of some width beside a line, where it covers least."""
+        along = list(_points_on(line))
+        cheapest, best = float("inf"), along[-1]
+        for rank, fraction in enumerate(_PLACES):
+            x, y = along[round(fraction * (len(along) - 1))]
+            over, beside = PART_SIZE / 2 + _BESIDE, width / 2 + _BESIDE
+            around = (
+                (0, -over),
+                (0, over),
+                (-beside, 0),
+                (beside, 0),
+                (-beside, -over / 2),
+                (-beside, over / 2),
+            )
+            for dx, dy in around:
+                place = (x + dx, y + dy)
+                cost = self._cost(place, width) + _WORSE * rank
+                if cost < cheapest:
+                    cheapest, best = cost, place
+        self.texts.append(_rectangle(best, width))
+        return best
+
+    def _cost(self, place: Point, width: float) -> float:
+        """How much a text at a place covers."""
+        here = left, top, right, bottom = _rectangle(place, width)
+        cost = 0.0
+        if left < 2 or top < 2 or right > self.size[0] - 2 or bottom > self.size[1] - 2:
+            cost += _OUTSIDE
+        for square in _squares(here):
+            for x, y in self.points.get(square, ()):
+                if left < x < right and top < y < bottom:
+                    cost += _OVER_LINE
+            cost += _OVER_ITEM * sum(_overlap(here, item) for item in self.items.get(square, ()))
+        return cost + _OVER_TEXT * sum(_overlap(here, text) for text in self.texts)
+
+
+def _points_on(line: Line) -> Iterator[Point]:
+    """Points along a line, close to each other."""
+    points = line.points
+    for i in range(0, len(points) - 3, 3):
+        a, b, c, d = points[i : i + 4]
+        count = max(ceil(hypot(d[0] - a[0], d[1] - a[1]) / _STEP), 1)
+        for k in range(count):
+            t = k / count
+            u = 1 - t
+            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+            yield (
+                sum(w * p[0] for w, p in zip(weights, (a, b, c, d), strict=True)),
+                sum(w * p[1] for w, p in zip(weights, (a, b, c, d), strict=True)),
+            )
+    yield line.tip or points[-1]
+
+
+def _rectangle(middle: Point, width: float) -> Rectangle:
+    wide, high = width / 2 + _AIR, PART_SIZE / 2 + _AIR / 2
+    return (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
+
+
+def _around(placed: Placed) -> Rectangle:
+    return (
+        placed.x - placed.width / 2,
+        placed.y - placed.height / 2,
+        placed.x + placed.width / 2,
+        placed.y + placed.height / 2,
+    )
+
+
+def _squares(r: Rectangle) -> Iterator[tuple[int, int]]:
+    for x in range(int(r[0] // _SQUARE), int(r[2] // _SQUARE) + 1):
+        for y in range(int(r[1] // _SQUARE), int(r[3] // _SQUARE) + 1):
+            yield x, y
+
+
+def _overlap(a: Rectangle, b: Rectangle) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
