@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
 from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
-from graphlang.draw.sizes import wire_width
+from graphlang.draw.sizes import block_width, wire_width
 from graphlang.draw.styles import ITEM_STYLES
 from graphlang.draw.text import COLUMN, is_grid
 from graphlang.draw.theme import FONT, THEMES, Theme
@@ -185,7 +185,7 @@ class Writer:
     def _wire_table(self, wire: Wire) -> str:
         """The value over a rule, the gradient under it."""
         # Both cells have as many lines, so that the rule between them is at the ports.
-        height = max(len(wire.value), len(wire.gradient), 1)
+        height = max(len(wire.value) + (bool(wire.name) and is_grid(wire.value)), len(wire.gradient), 1)
         value, gradient = self._cells(wire, height)
         # Lines of bold and of regular text differ in height by a fraction, which several lines would add up.
         tall = f' HEIGHT="{_LINE * height + _AROUND}"' if height > 1 else ""
@@ -218,7 +218,7 @@ class Writer:
         value = [f"<B>{html(line)}</B>" for line in wire.value]
         gradient = [html(line) for line in wire.gradient]
         if is_grid(wire.value) or is_grid(wire.gradient):
-            return name + self._matrix(wire.value, above, "B"), self._matrix(wire.gradient, below)
+            return self._matrix(wire.value, above, name, "B"), self._matrix(wire.gradient, below)
         value = ["&#160;"] * (height - len(value)) + value
         gradient += ["&#160;"] * (height - len(gradient))
         value[-1] = name + value[-1]
@@ -227,18 +227,23 @@ class Writer:
             f'<FONT COLOR="{below}">{"<BR/>".join(gradient)}</FONT>',
         )
 
-    def _matrix(self, lines: Sequence[str], colour: str, tag: str = "") -> str:
-        """A matrix as a table in a cell, with a line at both sides."""
+    def _matrix(self, lines: Sequence[str], colour: str, name: str = "", tag: str = "") -> str:
+        """A matrix as a table in a cell, with a line at both sides and its name above it."""
         rows = []
         for line in lines:
             texts = [f"<{tag}>{html(cell)}</{tag}>" if tag else html(cell) for cell in line.split(COLUMN)]
             cells = [f'<TD ALIGN="RIGHT"><FONT COLOR="{colour}">{text}</FONT></TD>' for text in texts]
             rows.append(f"<TR>{''.join(cells)}</TR>")
         if not rows:
-            return "&#160;"
+            return name or "&#160;"
+        # A table in a cell grows to fill it; empty cells at both sides take that room.
+        room = max(int(self.wire_width - block_width(lines, is_bold=bool(tag))) // 2, 0)
+        side = f'<TD WIDTH="{room}"></TD>'
+        title = f'<TR><TD COLSPAN="3">{name}</TD></TR>' if name else ""
         return (
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{title}<TR>{side}<TD>'
             '<TABLE BORDER="1" SIDES="LR" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"'
-            f' COLOR="{colour}">{"".join(rows)}</TABLE>'
+            f' COLOR="{colour}">{"".join(rows)}</TABLE></TD>{side}</TR></TABLE>'
         )
 
     def _pin(self, graph: Any, pin: str) -> None:

@@ -21,12 +21,17 @@ _STEP, _SQUARE = 4.0, 64.0
 # before.
 _PLACES = (0.8, 0.65, 0.9, 0.5, 0.35, 0.2)
 _WORSE = 0.4
+# What it costs to stand further away, and not clearly nearer to the own branch than to another of the wire.
+_FAR, _TAKEN_FOR_ANOTHER, _CLEARLY = 3.0, 4.0, 6.0
 # What it costs to cover a point of a line, an item or wire label, another part, or to leave the picture.
 _OVER_LINE, _OVER_ITEM, _OVER_TEXT, _OUTSIDE = 1.0, 12.0, 20.0, 50.0
 # Between a line and its text.
 _BESIDE = 4.5
 # What is kept free around a text.
 _AIR = 2.5
+
+# How often each text is placed, since those placed later may leave it a better place.
+_ROUNDS = 2
 
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -37,11 +42,18 @@ def place_parts(scene: Scene, layout: Layout) -> None:
     if not parts:
         return
     ground = _Ground(layout)
-    for k, line in enumerate(layout.lines):
-        part = parts.get((line.wire, line.use))
-        # A branch into an open box has several stretches: the last one, which ends at the item, has the text.
-        if part and line.tip is not None:
-            layout.lines[k] = replace(line, label=ground.best(line, text_width(part, PART_SIZE)))
+    lines_of: dict[str, list[Line]] = {}
+    for line in layout.lines:
+        lines_of.setdefault(line.wire, []).append(line)
+    # A branch into an open box has several stretches: the last one, which ends at the item, has the text.
+    having = [
+        k for k, line in enumerate(layout.lines) if (line.wire, line.use) in parts and line.tip is not None
+    ]
+    for k in having * _ROUNDS:
+        line = layout.lines[k]
+        others = [o for o in lines_of[line.wire] if o.points != line.points]
+        width = text_width(parts[line.wire, line.use], PART_SIZE)
+        layout.lines[k] = replace(line, label=ground.best(k, line, others, width))
 
 
 class _Ground:
@@ -51,7 +63,7 @@ class _Ground:
         self.size = (layout.width, layout.height)
         self.points: dict[tuple[int, int], list[Point]] = {}
         self.items: dict[tuple[int, int], list[Rectangle]] = {}
-        self.texts: list[Rectangle] = []
+        self.texts: dict[int, Rectangle] = {}
         for line in layout.lines:
             for point in _points_on(line):
                 square = (int(point[0] // _SQUARE), int(point[1] // _SQUARE))
@@ -62,27 +74,23 @@ class _Ground:
                 for square in _squares(rectangle):
                     self.items.setdefault(square, []).append(rectangle)
 
-    def best(self, line: Line, width: float) -> Point:
-        """The middle of a text of some width beside a line, where it covers least."""
+    def best(self, key: int, line: Line, others: list[Line], width: float) -> Point:
+        """The middle of a text beside a line, one of several of a wire, where it covers least.
+
+        The text is known by its `key`: asked again, it makes room for those placed since.
+        """
+        self.texts.pop(key, None)
         along = list(_points_on(line))
+        astray = [point for other in others for point in _points_on(other)]
         cheapest, best = float("inf"), along[-1]
         for rank, fraction in enumerate(_PLACES):
             x, y = along[round(fraction * (len(along) - 1))]
-            over, beside = PART_SIZE / 2 + _BESIDE, width / 2 + _BESIDE
-            around = (
-                (0, -over),
-                (0, over),
-                (-beside, 0),
-                (beside, 0),
-                (-beside, -over / 2),
-                (-beside, over / 2),
-            )
-            for dx, dy in around:
+            for dx, dy, extra in _sides(width):
                 place = (x + dx, y + dy)
-                cost = self._cost(place, width) + _WORSE * rank
+                cost = self._cost(place, width) + _WORSE * rank + extra + _doubt(place, along, astray)
                 if cost < cheapest:
                     cheapest, best = cost, place
-        self.texts.append(_rectangle(best, width))
+        self.texts[key] = _rectangle(best, width)
         return best
 
     def _cost(self, place: Point, width: float) -> float:
@@ -96,7 +104,29 @@ class _Ground:
                 if left < x < right and top < y < bottom:
                     cost += _OVER_LINE
             cost += _OVER_ITEM * sum(_overlap(here, item) for item in self.items.get(square, ()))
-        return cost + _OVER_TEXT * sum(_overlap(here, text) for text in self.texts)
+        return cost + _OVER_TEXT * sum(_overlap(here, text) for text in self.texts.values())
+
+
+def _doubt(place: Point, along: list[Point], astray: list[Point]) -> float:
+    """What it costs that a text may be taken for another branch's: it should be clearly nearer to its own."""
+    nearer = _distance(place, astray) - _distance(place, along)
+    return _TAKEN_FOR_ANOTHER * min(max(1 - nearer / _CLEARLY, 0.0), 2.0)
+
+
+def _distance(place: Point, points: list[Point]) -> float:
+    return min((hypot(x - place[0], y - place[1]) for x, y in points), default=1e9)
+
+
+def _sides(width: float) -> Iterator[tuple[float, float, float]]:
+    """Where a text may stand from a point: how far to the right and down, and how much worse that is."""
+    over, beside = PART_SIZE / 2 + _BESIDE, width / 2 + _BESIDE
+    yield from ((0, -over, 0), (0, over, 0), (-beside, 0, 0), (beside, 0, 0))
+    yield from (
+        (-beside, -over / 2, 0),
+        (-beside, over / 2, 0),
+        (0, -1.8 * over, _WORSE),
+        (0, 1.8 * over, _WORSE),
+    )
 
 
 def _points_on(line: Line) -> Iterator[Point]:

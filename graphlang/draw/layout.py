@@ -11,6 +11,8 @@ A picture from top to bottom is laid out from left to right with heights and wid
 
 from __future__ import annotations
 
+from collections import Counter
+
 from graphlang.draw.cells import LEVEL, SPINE, Cell, Link
 from graphlang.draw.curves import BEFORE_LABEL, HEAD, LABEL_ROOM, lines, vertical_jumps
 from graphlang.draw.elements import Item, Scene, Wire
@@ -26,6 +28,8 @@ from graphlang.draw.sizes import LINE, PART_SIZE, SHAPE_SIZE, box_title_width, i
 RANK_GAP, LEVEL_GAP = 26.0, 12.0
 # Inside a box's frame, and for its title.
 MARGIN, TITLE = 14.0, 22.0
+# What each further branch of a wire adds, so that its part of the gradient has a place.
+_BRANCH = 12.0
 # Where wires go far up or down, ranks are further apart: so much of the way, and no more than this.
 _SLOPE, _WIDEST = 0.3, 90.0
 
@@ -46,6 +50,8 @@ class _Boxes:
         self.scene = scene
         self.flow = Flow(scene)
         self.is_turned = scene.direction == "TB"
+        # In a slide of gates alone, each stands in the middle of its operands instead.
+        self.has_spine = not scene.shows_numbers or bool(scene.boxes)
         self.boxes = {b.id: b for b in scene.boxes}
         self.wires_at: dict[str, list[Wire]] = {}
         for wire in scene.wires:
@@ -123,7 +129,7 @@ class _Boxes:
                 shape = wire.shape
         for head, i in heads:
             use = wire.uses[i]
-            is_spine = (wire.source, use.target) in self.flow.spine_edges and not self.scene.shows_numbers
+            is_spine = self.has_spine and (wire.source, use.target) in self.flow.spine_edges
             part = use.part if head.kind == "item" else ""
             length = text_width(part, PART_SIZE) if part else text_width(shape, SHAPE_SIZE)
             weight = SPINE if is_spine else 1.0
@@ -193,6 +199,7 @@ class _Boxes:
             jump = jumps.get(r, 0.0)
             gaps.append(LEVEL_GAP if jump < 1 else max(RANK_GAP, min(_WIDEST, RANK_GAP / 2 + _SLOPE * jump)))
         turns = list(gaps)
+        branches = Counter(id(link.tail) for link in links)
         for link in links:
             if self.is_turned and link.label:
                 room = LABEL_ROOM + (RANK_GAP / 2 if link.is_part else 0.0)
@@ -201,7 +208,8 @@ class _Boxes:
             if not link.label:
                 continue
             if link.is_part:
-                gaps[link.head.rank - 1] = max(gaps[link.head.rank - 1], link.label + RANK_GAP)
+                room = link.label + RANK_GAP + _BRANCH * (branches[id(link.tail)] - 1)
+                gaps[link.head.rank - 1] = max(gaps[link.head.rank - 1], room)
                 continue
             turn = turns[link.tail.rank] if _turns(link) else HEAD
             room = link.label + 2 * BEFORE_LABEL + turn

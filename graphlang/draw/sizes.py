@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import ceil
 
 from graphlang.draw.elements import Box, Item, Wire
 from graphlang.draw.metrics import text_width
@@ -91,11 +92,18 @@ def column_widths(lines: Sequence[str], *, is_bold: bool = False) -> list[float]
     ]
 
 
+def _characters(lines: Sequence[str]) -> int:
+    """How wide lines are, in characters as wide as the widest of most texts."""
+    if is_grid(lines):
+        return ceil(block_width(lines, is_bold=True) / _DOT_CHARACTER)
+    return max((len(line) for line in lines), default=0)
+
+
 def wire_width(wires: Iterable[Wire]) -> int:
     """In DOT, the width of every wire's label in a picture."""
     longest = 0
     for wire in wires:
-        lines = [len(line) for line in (*wire.value, *wire.gradient)]
+        lines = [_characters(wire.value), _characters(wire.gradient)]
         if wire.name and wire.value:
             lines.append(len(wire.value[-1]) + len(wire.name) + 1)
         longest = max([longest, *lines])

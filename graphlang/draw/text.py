@@ -18,8 +18,7 @@ from graphlang.types.tensor import DType, TensorType
 MINUS = "−"
 NOT_A_NUMBER = "nan"
 INFINITE = "∞"
-# Tensors of at most so many elements are written out, and matrices of so many rows and columns.
-FULL_ELEMENTS = 4
+# Vectors of at most so many elements are written out, and matrices of so many rows and columns.
 FULL_SIDE = 4
 # Stands between the cells of a matrix's row.
 COLUMN = "\t"
@@ -115,8 +114,8 @@ def shown_numbers(value: Any) -> list[float]:
 def value_lines(value: Any, style: NumberStyle) -> tuple[str, ...]:
     """A value as the lines of text above or below a wire.
 
-    A number or up to four elements are written in full, a matrix of up to four rows and columns row by row,
-    with `COLUMN` between the cells; more as shape and range.
+    A number or a vector of up to four elements is written in full, a matrix of up to four rows and columns
+    row by row, with `COLUMN` between the cells; all else as shape and range.
     """
     array = _array(value)
     if not _is_written_out(array):
@@ -132,8 +131,7 @@ def is_grid(lines: Sequence[str]) -> bool:
 
 
 def _is_written_out(array: Any) -> bool:
-    is_small_matrix = array.ndim == 2 and max(array.shape) <= FULL_SIDE
-    return bool(0 < array.size <= FULL_ELEMENTS or (array.size and is_small_matrix))
+    return array.size > 0 and array.ndim <= 2 and max(array.shape, default=1) <= FULL_SIDE
 
 
 def exact_text(value: Any) -> str:

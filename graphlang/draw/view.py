@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 # Pictures with more items than this close their boxes, and show no numbers unless asked to.
 MANY_ITEMS = 60
-# Pictures with more than this are refused: nobody can read them, and laying them out takes minutes.
-MOST_ITEMS = 3000
+# Pictures with more than this are refused: nobody can read them.
+MOST_ITEMS = 6000
 SHOWABLE = frozenset({"values", "grads", "shapes", "names"})
 
 

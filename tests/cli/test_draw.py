@@ -118,9 +118,9 @@ def size(svg: str) -> tuple[float, float]:
 
 
 def test_too_many_gates_are_refused_with_a_way_out(tmp_path: Path, capsys: Captured):
-    lines = ["input x0 = 0.5", *(f"x{i + 1} = x{i} * 0.9" for i in range(3000)), "output x3000"]
+    lines = ["input x0 = 0.5", *(f"x{i + 1} = x{i} * 0.9" for i in range(6000)), "output x6000"]
     assert main(["draw", model(tmp_path, "\n".join(lines)), "-o", str(tmp_path / "m.svg")]) == 1
     err = capsys.readouterr().err
     assert "E0914" in err
-    assert "too many to draw: 3,000 gates" in err
+    assert "too many to draw: 6,000 gates" in err
     assert "fewer outputs" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import hypot
 
 import pytest
 
@@ -59,3 +60,22 @@ def test_parts_cover_nothing(make, count: int, direction: str):
         assert top >= 0
         assert right <= layout.width
         assert bottom <= layout.height
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize("make", [branching, fan])
+def test_parts_stand_at_their_own_branch(make, direction: str):
+    layout = lay_out(make(direction))
+    for line in layout.lines:
+        if line.label is not None:
+            others = [o for o in layout.lines if o.wire == line.wire and o.use >= 0 and o.use != line.use]
+            own = distance(line.label, line.points[-1], line.points[0])
+            assert all(own <= distance(line.label, o.points[-1], line.points[0]) + 12 for o in others)
+
+
+def distance(label: tuple[float, float], end: tuple[float, float], start: tuple[float, float]) -> float:
+    """From a text to the straight line between the ends of a branch."""
+    (x, y), (x0, y0), (x1, y1) = label, start, end
+    length = hypot(x1 - x0, y1 - y0)
+    t = max(0.0, min(1.0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length**2))
+    return hypot(x - x0 - t * (x1 - x0), y - y0 - t * (y1 - y0))

@@ -56,7 +56,7 @@ def test_vectors_are_written_in_full_up_to_four_elements_and_matrices_up_to_four
     assert value_lines(np.array([[0.1, 0.5], [-0.3, 0.8]]), style) == ("0.10\t0.50", "−0.30\t0.80")
     assert len(value_lines(np.eye(4), style)) == 4
     assert len(value_lines(np.ones((5, 2)), style)) == len(value_lines(np.ones((2, 5)), style)) == 1
-    assert value_lines(np.ones((1, 2, 2)), style) == ("[[[1.00, 1.00], [1.00, 1.00]]]",)
+    assert value_lines(np.ones((4, 1, 1)), style) == ("[4, 1, 1]  1.00",)
 
 
 def test_a_tooltip_has_a_matrix_in_one_line():
