@@ -3,7 +3,8 @@
 All arrays are made once. Every step fills an array whose former contents nobody needs any more, if its
 operation has a spelling (`spellings.py`); views of arrays that stay are made once; what depends on
 constants alone is computed beforehand. The text that is compiled holds only names and numbers that are
-written here. Its results have the same bits as the interpreter's.
+written here. Its results have the same bits as the interpreter's: since a sum depends on the order in which
+it is taken, which is that of the memory, every array lies in memory as the kernel would have laid it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import Step, make_plan, resolve
-from graphlang.run.interpreter import typed_constant
-from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, Operand, spelled
+from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
+from graphlang.run.spellings import ANY_ORDER, ELEMENTWISE, IN_PLACE, Operand, spelled
 from graphlang.types.tensor import DType
 
 _FOREVER = 1 << 60
@@ -61,8 +62,10 @@ class Pool:
         self._free: dict[int, list[np.ndarray]] = {}
         self.nbytes = 0
 
-    def take(self, shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """An array, and the bytes it lies in, to be given back."""
+    def take(
+        self, shape: tuple[int, ...], dtype: Any, like: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An array, and the bytes it lies in, to be given back; its axes are in memory as those of `like`."""
         count = math.prod(shape) * np.dtype(dtype).itemsize
         free = self._free.get(count)
         if free:
@@ -70,7 +73,11 @@ class Pool:
         else:
             raw = np.empty(count, np.uint8)
             self.nbytes += count
-        return raw.view(dtype).reshape(shape), raw
+        if like is None:
+            return raw.view(dtype).reshape(shape), raw
+        order = sorted(range(len(shape)), key=lambda axis: (-like.strides[axis], axis))
+        dense = raw.view(dtype).reshape([shape[axis] for axis in order])
+        return dense.transpose(np.argsort(order)), raw
 
     def give_back(self, raw: np.ndarray) -> None:
         """Let the bytes be used for something else."""
@@ -239,9 +246,11 @@ class Program:
         operands = [self._values[n] for n in node.inputs]
         if step.op.name in ELEMENTWISE and not _have_kinds(step, operands, kind):
             return False
+        if step.op.name not in ANY_ORDER and not all(o.is_plain for o in operands):
+            return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
             kind = np.dtype(np.bool_)
-        array, raw = self._array_for(i, step, shape, kind)
+        array, raw = self._array_for(i, step, shape, kind, self._layout(step, operands, attrs))
         out = Operand(self.constant(array), shape, kind, array)
         beside = self._softmax_beside(step, shape, kind)
         lines = spelled(step.op.name, self, operands, out, attrs | ({"beside": beside} if beside else {}))
@@ -271,10 +280,17 @@ class Program:
         return None
 
     def _array_for(
-        self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]
+        self,
+        i: int,
+        step: Step,
+        shape: tuple[int, ...],
+        kind: np.dtype[Any],
+        like: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Where a result goes: its target, the place of an operand that ends here, or a free array."""
         target = self._targets.get(step.node)
+        if like is not None:
+            return self.pool.take(shape, kind, like)
         if target is not None:
             return target, None
         if step.op.name in IN_PLACE:
@@ -287,6 +303,21 @@ class Program:
                     return value.array, self._blocks.pop(root)
         return self.pool.take(shape, kind)
 
+    def _layout(self, step: Step, operands: list[Operand], attrs: Mapping[str, Any]) -> np.ndarray | None:
+        """An array that lies in memory as the kernel's result; None if that is row by row.
+
+        What NumPy makes of operands that lie otherwise is seen by trying it once.
+        """
+        if step.op.name in ANY_ORDER and all(o.is_plain for o in operands):
+            return None
+        given = self._given(step, attrs) | ({"seed": 0} if step.op.is_random else {})
+        try:
+            with np.errstate(all="ignore"):
+                tried = np.asarray(step.op.kernel(*[o.stand_in() for o in operands], **given))
+        except KERNEL_ERRORS:
+            return None  # The kernel does not like zeros; what it gives for good numbers is taken as plain.
+        return None if tried.flags.c_contiguous else tried
+
     def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
         users = self._users.get(node, [])
         return len(users) == 1 and users[0].op.name in _TAKES_MASKS and self._shape(users[0].node) == shape
@@ -295,10 +326,12 @@ class Program:
         """Let the kernel make a new array."""
         node, given = step.node, self._given(step, attrs)
         kernel = self.constant(partial(step.op.kernel, **given) if given else step.op.kernel)
-        operands = [self._values[n].text for n in node.inputs] + ["seed=seed"] * step.op.is_random
+        operands = [self._values[n] for n in node.inputs]
+        texts = [o.text for o in operands] + ["seed=seed"] * step.op.is_random
         name = f"v{len(self._values)}"
-        self.code.lines.append(f"{name} = {kernel}({', '.join(operands)})")
-        self._values[node] = Operand(name, self._shape(node), self._kind(node))
+        self.code.lines.append(f"{name} = {kernel}({', '.join(texts)})")
+        like = self._layout(step, operands, attrs)
+        self._values[node] = Operand(name, self._shape(node), self._kind(node), like=like)
 
     def _given(self, step: Step, attrs: Mapping[str, Any]) -> dict[str, Any]:
         return {**attrs, "dtype": self._dtype} if step.op.needs_dtype else dict(attrs)

@@ -43,6 +43,8 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "logical_or": np.logical_or,
     "logical_not": np.logical_not,
 }
+# These are spelled for operands in any order of memory, the others for those that lie row by row.
+ANY_ORDER = frozenset({*ELEMENTWISE, "relu", "pow", "to_float", "matmul"})
 # Other operations whose result may take an operand's place.
 IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax"})
 
@@ -63,21 +65,34 @@ Spelling = Callable[[Writer, list["Operand"], "Operand", dict[str, Any]], "list[
 class Operand:
     """A value in the text: its name, shape and entries; the array itself where it always is the same one.
 
-    `number` is the value of a constant scalar.
+    `number` is the value of a constant scalar, `like` an array that lies in memory as the values of an
+    operand without an array do, where that is not row by row.
     """
 
-    __slots__ = ("array", "dtype", "number", "shape", "text")
+    __slots__ = ("array", "dtype", "like", "number", "shape", "text")
 
     def __init__(
-        self, text: str, shape: tuple[int, ...], dtype: Any, array: Any = None, number: float | None = None
+        self,
+        text: str,
+        shape: tuple[int, ...],
+        dtype: Any,
+        array: Any = None,
+        number: float | None = None,
+        like: Any = None,
     ):
-        self.text, self.shape, self.dtype, self.array, self.number = (
-            text,
-            shape,
-            np.dtype(dtype),
-            array,
-            number,
-        )
+        self.text, self.shape, self.dtype = text, shape, np.dtype(dtype)
+        self.array, self.number, self.like = array, number, like
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the entries lie row by row, without gaps."""
+        known = self.array if self.array is not None else self.like
+        return known is None or bool(known.flags.c_contiguous)
+
+    def stand_in(self) -> np.ndarray:
+        """An array of this shape, kind and order in memory."""
+        known = self.array if self.array is not None else self.like
+        return np.zeros(self.shape, self.dtype) if known is None else known
 
 
 def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:

@@ -94,8 +94,9 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
 _STEPS = st.sampled_from(
     ["{a} + {b}", "{a} * {b}", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "{a}.T @ {b}", "softmax({a})",
      "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "where({a} > {b}, {a}, 0)", "1 * {a}", "{a}.T", "{a} ^ 2 / 4",
-     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T",
-     "stack({a}[0], {b}[:, 1], {a}[-1], {b}[2])", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}"]
+     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [16, 16]).T",
+     "{a}[0] * {b}[:, 1:2] + {a}[-1]", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}",
+     "mean({a}.T * 3, axis = 0) * {b}", "sum(tanh({a}.T), axis = 1) - {b}", "softmax({a}.T + 1)"]
 )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     steps: Any, seed: int, dtype: Any
 ) -> None:
     names = ["x", "w"]
-    lines = ["input x: [4, 4]", "param w: [4, 4] ~ normal(0, 1)"]
+    lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
     for k, (text, a, b) in enumerate(steps):
         lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
         names.append(f"v{k}")
@@ -117,7 +118,7 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     model = compile_source(SourceFile("t", "\n".join(lines))).value
     model = differentiate(model, model.by_path["f"])
     rng = np.random.default_rng(seed)
-    inputs, held = {"x": rng.normal(size=(4, 4)).astype(dtype)}, {"w": rng.normal(size=(4, 4)).astype(dtype)}
+    inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
     same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held)
 
 
