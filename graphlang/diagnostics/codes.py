@@ -509,8 +509,8 @@ COMPILE_TIME_VALUES = {
     ),
     "E0609": Code(
         "an optimizer or a schedule that does not fit",
-        "An optimizer binds `weight` anew, from `weight`, `gradient`, `step`, its settings and its states, all"
-        " of which keep their types. A schedule is a gate of the time (`t`, `dt`, `epochs`, all scalars) that"
+        "An optimizer binds `weight` anew, from `weight`, `gradient`, `step`, its settings and its states,"
+        " all of which keep their types. A schedule is a gate of the time (`t`, `dt`, `epochs`, all scalars) that"
         " gives the number by which `lr` is multiplied.",
         "optimizer lazy(lr: float = 0.1) { v = lr * gradient }\nparam w = 1\nloss = w ^ 2\n"
         "train {\n  minimize = loss\n  optimizer = lazy()\n}",
