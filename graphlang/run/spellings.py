@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+
+from graphlang.run import sliding
+from graphlang.run.operand import Operand, Spelling, Writer
 
 # Entry by entry: the result may take the place of an operand that is not needed any more.
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
@@ -43,56 +46,8 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "logical_or": np.logical_or,
     "logical_not": np.logical_not,
 }
-# These are spelled for operands in any order of memory, the others for those that lie row by row.
-ANY_ORDER = frozenset({*ELEMENTWISE, "relu", "pow", "to_float", "matmul"})
 # Other operations whose result may take an operand's place.
 IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax"})
-
-
-class Writer(Protocol):
-    """What a spelling may ask for while it writes."""
-
-    def constant(self, value: Any) -> str:
-        """The name of an array or function that stays."""
-
-    def scratch(self, shape: tuple[int, ...], dtype: Any) -> str:
-        """The name of an array that is free for this operation."""
-
-
-Spelling = Callable[[Writer, list["Operand"], "Operand", dict[str, Any]], "list[str] | None"]
-
-
-class Operand:
-    """A value in the text: its name, shape and entries; the array itself where it always is the same one.
-
-    `number` is the value of a constant scalar, `like` an array that lies in memory as the values of an
-    operand without an array do, where that is not row by row.
-    """
-
-    __slots__ = ("array", "dtype", "like", "number", "shape", "text")
-
-    def __init__(
-        self,
-        text: str,
-        shape: tuple[int, ...],
-        dtype: Any,
-        array: Any = None,
-        number: float | None = None,
-        like: Any = None,
-    ):
-        self.text, self.shape, self.dtype = text, shape, np.dtype(dtype)
-        self.array, self.number, self.like = array, number, like
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the entries lie row by row, without gaps."""
-        known = self.array if self.array is not None else self.like
-        return known is None or bool(known.flags.c_contiguous)
-
-    def stand_in(self) -> np.ndarray:
-        """An array of this shape, kind and order in memory."""
-        known = self.array if self.array is not None else self.like
-        return np.zeros(self.shape, self.dtype) if known is None else known
 
 
 def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:
@@ -131,8 +86,6 @@ def _where(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, An
     if not is_mask or chosen.array is None or out.array is None or out.dtype.kind != "f":
         return None
     integer = np.dtype(f"i{out.dtype.itemsize}")
-    if not (chosen.array.flags.c_contiguous and out.array.flags.c_contiguous):
-        return None
     a, b = w.constant(chosen.array.view(integer)), w.constant(out.array.view(integer))
     return [f"{w.constant(np.multiply)}({a}, {mask.text}, {b})"]
 
@@ -239,7 +192,19 @@ def _argmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, A
     return [f"{operands[0].text}.argmax({attrs['axis']!r}, {out.text})"]
 
 
+def _reshape(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """A copy, row by row, of what does not lie in memory that way."""
+    (x,) = operands
+    if out.array is None or not out.array.flags.c_contiguous or x.bones.flags.c_contiguous:
+        return None
+    rows = w.constant(out.array.reshape(x.shape))
+    return [f"{w.constant(np.copyto)}({rows}, {x.text})"]
+
+
 _SPELLINGS: dict[str, Spelling] = {
+    **sliding.SPELLINGS,
+    "reshape": _reshape,
+    "flatten": _reshape,
     "relu": _relu,
     "pow": _power,
     "where": _where,
