@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.node import Node
+from graphlang.plan.combine import combined
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
@@ -83,8 +84,11 @@ class Program:
         held: Mapping[str, np.ndarray],
         targets: Mapping[Node, np.ndarray] | None = None,
     ):
-        self._plan = make_plan(nodes, wanted)
-        self._sizes, self._dtype, self._targets = sizes, dtype, dict(targets or {})
+        wanted = list(wanted)
+        fewer, self._now = combined(nodes, wanted)
+        self._plan = make_plan(fewer, [self._now[n] for n in wanted])
+        self._sizes, self._dtype = sizes, dtype
+        self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
         self.code, self.pool = Code(), Pool()
         self._values: dict[Node, Operand] = {}
         self._blocks: dict[Node, np.ndarray] = {}
@@ -99,8 +103,8 @@ class Program:
         self._root, self._last, self._users = self._lifetimes()
         for i, step in enumerate(self._plan.steps):
             self._write(i, step)
-        self._order = list(self._plan.wanted)
-        results = [self._values[n].text for n in self._order]
+        self._order = list(dict.fromkeys(wanted))
+        results = [self._values[self._now[n]].text for n in self._order]
         self._run = self.code.function(["seed", *(name for _, name in self.fed)], results)
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
@@ -113,7 +117,7 @@ class Program:
 
     def array_of(self, node: Node) -> np.ndarray | None:
         """The array in which a node's value always is, if there is one."""
-        return self._values[node].array  # type: ignore[no-any-return]
+        return self._values[self._now[node]].array  # type: ignore[no-any-return]
 
     # --- what a spelling may ask for ------------------------------------------------------------
 
