@@ -8,20 +8,20 @@ variable and changes no digit. What only other chunks read lies in the slots as 
 else as NumPy's.
 
 All names in the text are made here (`v` and `s` with numbers of slots, and those of `ops/spelling.py`), and
-numbers are written by `repr`. Nothing of the user's file gets into it.
+numbers are written by `repr`. Nothing of the user's file gets into it. Since a spelling defines what its
+operation gives for numbers (`plan/spelled.py`), the text computes what the interpreter does, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 
 from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
-from graphlang.graph.op import Op
 from graphlang.plan.schedule import Plan, Step
+from graphlang.plan.spelled import attribute_texts, is_number, is_spelled, number_literal, speller
 from graphlang.types.tensor import DType
 
 # Steps in a chunk. The backward pass reads nearly every value of the forward pass; where both are in one
@@ -85,18 +85,7 @@ def _spans(steps: Sequence[Step], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_scalar(step: Step) -> bool:
-    node = step.node
-    if step.op.scalar is None or not _is_number(node):
-        return False
-    for operand in node.inputs:
-        if not _is_number(operand):
-            return False
-    return not node.attrs or all(v is None or type(v) in (bool, int, float) for v in node.attrs.values())
-
-
-def _is_number(node: Node) -> bool:
-    kind = node.type
-    return kind.shape == () and (kind.dtype is DType.FLOAT or kind.dtype is DType.BOOL)
+    return is_spelled(step.node, step.op)
 
 
 class _Traffic:
@@ -156,7 +145,7 @@ class _Writer:
         known, waiting, lines = self.known, self.waiting, self.lines
         uses, is_left = self.traffic.uses, self.traffic.is_left
         for node, op, sources, target, _ in steps[start:stop]:
-            spell, is_once = _speller(op)
+            spell, is_once = speller(op)
             depth, texts = 1, []
             for slot, operand in zip(sources, node.inputs, strict=True):
                 text = known.get(slot)
@@ -164,7 +153,7 @@ class _Writer:
                     text, below = self._expression(slot, operand, is_once)
                     depth = max(depth, below + 1)
                 texts.append(text)
-            text = spell(*texts, **_attributes(node)) if node.attrs else spell(*texts)
+            text = spell(*texts, **attribute_texts(node)) if node.attrs else spell(*texts)
             if is_left[target]:
                 self._leave(target, node, text)
             elif uses[target] == 1:
@@ -202,37 +191,11 @@ class _Writer:
         self.lines.append(f" s[{slot}]={text}")
 
 
-# --- spelling --------------------------------------------------------------------------------------
-
-
-@cache
-def _speller(op: Op) -> tuple[Callable[..., str], bool]:
-    """How an operation is spelled, given its operands' texts; whether each of these stands there once."""
-    if not isinstance(op.scalar, str):
-        assert op.scalar is not None
-        return op.scalar, False
-    text, is_once = op.scalar, True
-    for position, wire in enumerate(op.wires):
-        is_once &= text.count(f"{{{wire.name}}}") == 1
-        text = text.replace(f"{{{wire.name}}}", f"{{{position}}}")
-    return text.format, is_once
-
-
-def _attributes(node: Node) -> dict[str, str]:
-    return {name: "None" if value is None else _literal(value) for name, value in node.attrs.items()}
-
-
-def _literal(value: bool | int | float) -> str:
-    """A number as Python reads it; NaN and the infinities are names of the text's surroundings."""
-    text = repr(value if isinstance(value, bool) else float(value))
-    return f"({text})" if text.startswith("-") else text
-
-
 def _literals(plan: Plan) -> dict[int, str]:
     """The texts of the constants that are plain numbers."""
-    constants = [(node, slot) for node, slot in plan.leaves if node.is_const and _is_number(node)]
+    constants = [(node, slot) for node, slot in plan.leaves if node.is_const and is_number(node)]
     return {
-        slot: _literal(node.attrs["value"])
+        slot: number_literal(node.attrs["value"])
         for node, slot in constants
         if isinstance(node.attrs["value"], (bool, int, float))
     }

@@ -66,16 +66,19 @@ def initial_values(
     seed: int,
     skip: Iterable[str] = (),
     starts: Mapping[str, Node] | None = None,
+    *,
+    in_numbers: bool = False,
 ) -> dict[str, Any]:
     """Where the parameters and states start, by path; `skip` names those that are given otherwise.
 
-    `starts` are other nodes of `Model.initial`, by path, in place of the model's own.
+    `starts` are other nodes of `Model.initial`, by path, in place of the model's own; `in_numbers` is that of
+    `Executable`.
     """
     skipped = set(skip)
     wanted = {p: n for p, n in (starts or model.initial_of).items() if p not in skipped}
     computed: dict[str, Any] = {}
     for path, node in wanted.items():
-        executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed)
+        executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed, in_numbers=in_numbers)
         try:
             computed[path] = executable.run({})[node]
         except GraphlangError as error:
@@ -118,7 +121,7 @@ def evaluate(
     """
     leaves = {path: np.asarray(v, _numpy_dtype(model, path, dtype)) for path, v in inputs.items()}
     given = dict(weights or {})
-    for path, start in {**initial_values(model, dtype, seed, given), **given}.items():
+    for path, start in {**initial_values(model, dtype, seed, given, in_numbers=True), **given}.items():
         node = model.by_path[path]
         leaves[path] = np.asarray(start, dtype if node.type.is_float else None)
     shown = shown_nodes(model, every_node=every_node)
@@ -139,7 +142,7 @@ def evaluate(
             *(wanted or ()),
         ],
     )
-    computed = Executable(plan, sizes, dtype, seed, model.place_of).run(leaves)
+    computed = Executable(plan, sizes, dtype, seed, model.place_of, in_numbers=True).run(leaves)
     return Evaluation(
         model,
         {n.path: computed[n] for n in [*shown, *(wanted or ())]},
