@@ -705,6 +705,11 @@ RUNNING = {
         "A file that is trained has a train block which says what is minimised, and parameters that it depends"
         " on: `train on digits { minimize = loss }`.",
     ),
+    "E0918": Code(
+        "no C compiler for --jit",
+        "Compiled evaluation needs a C compiler called `cc`, `gcc` or `clang`, or the one that the environment"
+        " variable CC names. Without `--jit` none is needed, and the numbers are the same.",
+    ),
 }
 
 WARNINGS = {

@@ -71,8 +71,14 @@ def find_chunks(plan: Plan, size: int = CHUNK) -> list[Chunk]:
     spans = list(_spans(plan.steps, size))
     if not spans:
         return []
-    traffic, literals = _Traffic(plan, spans), _literals(plan)
-    return [_Writer(traffic, literals).chunk(plan.steps, start, stop) for start, stop in spans]
+    traffic, literals = Traffic(plan, spans), literals_of(plan)
+    return [_chunk(plan, traffic, literals, start, stop) for start, stop in spans]
+
+
+def _chunk(plan: Plan, traffic: Traffic, literals: Mapping[int, str], start: int, stop: int) -> Chunk:
+    writer = Writer(traffic, literals)
+    writer.write(plan.steps[start:stop])
+    return writer.chunk(start, stop)
 
 
 def _spans(steps: Sequence[Step], size: int) -> Iterator[tuple[int, int]]:
@@ -88,8 +94,8 @@ def _is_scalar(step: Step) -> bool:
     return is_spelled(step.node, step.op)
 
 
-class _Traffic:
-    """Which values go in and out of the chunks.
+class Traffic:
+    """Which values go in and out of the chunks, the spans of steps.
 
     Attributes, each with an entry per slot
     ---------------------------------------
@@ -127,12 +133,12 @@ def _read_outside(steps: Sequence[Step], spans: Sequence[tuple[int, int]]) -> It
         at = stop
 
 
-class _Writer:
-    """The text of one chunk as it grows."""
+class Writer:
+    """The text of a function's body as it grows."""
 
-    def __init__(self, traffic: _Traffic, literals: Mapping[int, str]):
+    def __init__(self, traffic: Traffic, literals: Mapping[int, str]):
         self.traffic = traffic
-        self.lines = ["def run(s):"]
+        self.lines: list[str] = []
         self.reads: list[int] = []
         self.writes: list[int] = []
         # For each slot a variable or a number that can stand anywhere.
@@ -140,11 +146,11 @@ class _Writer:
         # Expressions that will be put in place of their only use, with their levels of brackets.
         self.waiting: dict[int, tuple[str, int]] = {}
 
-    def chunk(self, steps: Sequence[Step], start: int, stop: int) -> Chunk:
-        """The function of some steps."""
+    def write(self, steps: Sequence[Step]) -> None:
+        """Add some steps."""
         known, waiting, lines = self.known, self.waiting, self.lines
         uses, is_left = self.traffic.uses, self.traffic.is_left
-        for node, op, sources, target, _ in steps[start:stop]:
+        for node, op, sources, target, _ in steps:
             spell, is_once = speller(op)
             depth, texts = 1, []
             for slot, operand in zip(sources, node.inputs, strict=True):
@@ -161,9 +167,16 @@ class _Writer:
             else:
                 lines.append(f" v{target}={text}")
                 known[target] = f"v{target}"
+
+    def chunk(self, start: int, stop: int) -> Chunk:
+        """What was written, as the function of some steps."""
         plain = [slot for slot in self.writes if not self.traffic.is_numpy[slot]]
-        text = "\n".join(lines) + "\n"
+        text = "\n".join(["def run(s):", *self.lines]) + "\n"
         return Chunk(start, stop, text, tuple(self.reads), (*self.reads, *plain))
+
+    def result(self, slot: int) -> str:
+        """What stands for a value that is asked for."""
+        return self.known.get(slot) or self.waiting[slot][0]
 
     def _expression(self, slot: int, node: Node, is_once: bool) -> tuple[str, int]:
         """What stands for an operand, and its levels of brackets; a variable if it must stand twice."""
@@ -191,7 +204,7 @@ class _Writer:
         self.lines.append(f" s[{slot}]={text}")
 
 
-def _literals(plan: Plan) -> dict[int, str]:
+def literals_of(plan: Plan) -> dict[int, str]:
     """The texts of the constants that are plain numbers."""
     constants = [(node, slot) for node, slot in plan.leaves if node.is_const and is_number(node)]
     return {
