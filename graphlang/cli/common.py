@@ -130,7 +130,7 @@ def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> 
 
 
 def evaluated(
-    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False
+    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False, jit: bool = False
 ) -> tuple[Evaluation, Prepared]:
     """Feed and evaluate a loaded model as the run options say."""
     from graphlang.pipeline import prepare
@@ -144,7 +144,7 @@ def evaluated(
         seed=options.seed,
         rows=options.rows,
     )
-    return prepared.evaluate(dtype=options.dtype, every_node=every_node), prepared
+    return prepared.evaluate(dtype=options.dtype, every_node=every_node, jit=jit), prepared
 
 
 # --- writing -------------------------------------------------------------------------------------
