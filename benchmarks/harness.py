@@ -28,11 +28,14 @@ class Job:
         Named arrays, computed from the start; None where there is nothing to compare, as with floors.
     reset : function, optional
         Goes back to the start.
+    steps : int
+        How much of the workload's unit one repetition is.
     """
 
     run: Callable[[int], Any]
     check: Callable[[], Mapping[str, Any]] | None = None
     reset: Callable[[], Any] = lambda: None
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
