@@ -87,7 +87,10 @@ class Contender:
 def _is_there(need: str) -> bool:
     if need.startswith("$"):
         return shutil.which(need[1:]) is not None
-    return importlib.util.find_spec(need) is not None
+    try:
+        return importlib.util.find_spec(need) is not None
+    except ModuleNotFoundError:  # where what is looked for is part of a package that is not there
+        return False
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,24 @@ def _losses(items: Iterator[Any]) -> Iterator[float]:
     return (item for item in items if type(item) is float)
 
 
-def scalar_evaluation(
-    text: str, inputs: list[str]
-) -> Callable[[dict[str, float]], tuple[float, dict[str, float]]]:
-    """A function from the inputs' values to the output and its derivatives by them."""
+# A function from a list of values of the inputs to the output and its derivatives by them.
+ScalarFunction = Callable[[list[float]], tuple[float, Sequence[float]]]
+
+
+def scalar_function(text: str, inputs: list[str], *, is_compiled: bool) -> ScalarFunction:
+    """`Model.function` of a graph of numbers, in compiled C or not."""
+    import graphlang
+
+    model = graphlang.parse(text)
+    if not hasattr(model, "function"):
+        return _interpreted(text, inputs)
+    function = model.function(jit=is_compiled)
+    assert list(function.arguments) == inputs
+    return lambda values: function(*values)
+
+
+def _interpreted(text: str, inputs: list[str]) -> ScalarFunction:
+    """The plan of the graph, run again and again."""
     from graphlang import pipeline
     from graphlang.plan.schedule import make_plan
     from graphlang.run.interpreter import Executable
@@ -76,13 +90,12 @@ def scalar_evaluation(
     differentiated = pipeline.differentiate(model, pipeline.objective(model, None)[0])
     output = differentiated.of
     assert output is not None
-    gradients = {name: differentiated.gradients[name] for name in inputs}
-    plan = make_plan(differentiated.nodes, [output, *gradients.values()])
-    executable = Executable(plan, is_repeated=True)
+    gradients = [differentiated.gradients[name] for name in inputs]
+    executable = Executable(make_plan(differentiated.nodes, [output, *gradients]), is_repeated=True)
 
-    def evaluate(values: dict[str, float]) -> tuple[float, dict[str, float]]:
-        found = executable.run(values)
-        return found[output], {name: found[node] for name, node in gradients.items()}
+    def evaluate(values: list[float]) -> tuple[float, Sequence[float]]:
+        found = executable.run(dict(zip(inputs, values, strict=True)))
+        return found[output], [found[node] for node in gradients]
 
     return evaluate
 
