@@ -32,6 +32,7 @@ ALLOWED = {
     "learning": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
+    "surfaces": {"diagnostics", "graph", "pipeline", "run", "plot"},
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },
