@@ -36,6 +36,10 @@ ALLOWED = {
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },
+    "server": {
+        "source", "diagnostics", "syntax", "graph", "elaborate", "differentiate", "pipeline", "learning", "surfaces", "run",
+        "emit", "draw", "plot", "files", "generators",
+    },
     "files": set(),
     "collector": set(),
     "generators": set(),
