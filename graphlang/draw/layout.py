@@ -14,11 +14,11 @@ from graphlang.draw.flow import Flow
 from graphlang.draw.geometry import SPINE, Cell, Layout, Line, Link, Placed
 from graphlang.draw.heights import meeting_points, set_heights
 from graphlang.draw.ranks import set_order, set_ranks, with_dummies
-from graphlang.draw.sizes import item_size, wire_height, wire_width
+from graphlang.draw.sizes import MARGIN, item_size, straight_end, wire_height, wire_width
 from graphlang.draw.text import text_width
 
-# Between ranks, between those of forking wires, inside a box's frame, and for its title.
-RANK_GAP, PART_GAP, MARGIN, TITLE = 26.0, 44.0, 14.0, 22.0
+# Between ranks, between those of forking wires, and for a box's title.
+RANK_GAP, PART_GAP, TITLE = 26.0, 44.0, 22.0
 
 
 def lay_out(scene: Scene) -> Layout:
@@ -33,6 +33,10 @@ class _Boxes:
         self.scene = scene
         self.flow = Flow(scene)
         self.wire_width = float(wire_width(scene.wires))
+        self.wires = {w.id: w for w in scene.wires}
+        self.longest_end = max(
+            (straight_end(w, u) for w in scene.wires for u in range(len(w.uses))), default=0.0
+        )
         self.shape_width = max((text_width(w.shape, 10.5) for w in scene.wires if w.shape), default=0.0)
 
     def layout(self, box: str) -> tuple[Layout, dict[str, float], dict[str, float]]:
@@ -46,6 +50,7 @@ class _Boxes:
         gap = RANK_GAP if self.scene.shows_numbers else max(RANK_GAP, self.shape_width + 16)
         if any(use.part for wire in self.scene.wires for use in wire.uses):
             gap = max(gap, PART_GAP)
+        gap += self.longest_end
         return self._finished(box, columns, links, gap)
 
     # --- the graph of one box ------------------------------------------------------------------
@@ -164,8 +169,11 @@ class _Boxes:
         end = (width, head.y) if head.kind == "out" else (head.x + meets[0], head.y + meets[1])
         if edges[head.rank][0] < end[0] - head.width / 2 - 1 and head.kind != "out":
             points.append((edges[head.rank][0], end[1]))
+        straight = straight_end(self.wires[link.wire], link.use) if head.kind == "item" else 0.0
+        if straight:
+            points.append((end[0] - straight, end[1]))
         points.append(end)
-        return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first)
+        return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first, meets[1])
 
 
 def _set_top(cells: list[Cell], top: float) -> None:

@@ -112,6 +112,7 @@ def _wire(
         tooltip=f"{node.path}: {', '.join(said)}" if said else node.path,
         has_strange_value=value is not None and text.is_strange(value),
         has_strange_gradient=gradient is not None and text.is_strange(gradient),
+        node=node.path,
     )
 
 
