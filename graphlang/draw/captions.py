@@ -31,6 +31,8 @@ from graphlang.graph.show import calls_of, is_literal
 
 # Uses of one wire that are written out as a sum.
 _MOST_TERMS = 3
+# Characters of a local derivative at the end of a branch.
+_LONGEST_LABEL = 26
 _KINDS = {"input": "input", "param": "parameter", "state": "state", "const": "constant"}
 
 
@@ -52,10 +54,11 @@ class Captions:
         self._uses: dict[str, list[Use]] = {}
         self._source: dict[str, str] = {}
         for wire in scene.wires:
-            self._uses.setdefault(wire.node, []).extend(wire.uses)
-            self._source[wire.node] = wire.source
+            self._uses.setdefault(wire.key, []).extend(wire.uses)
+            self._source[wire.key] = wire.source
         shown = [x for n in self._uses for v in (values.get(n), gradients.get(n)) if v is not None
                  for x in text.shown_numbers(v)]  # fmt: skip
+        self._digits = digits
         self._style = text.number_style(shown, digits)
         self._calls = calls_of(model)
 
@@ -124,37 +127,39 @@ class Captions:
 
     def _through_gate(self, node: Node, result: str) -> tuple[str, ...] | None:
         """Through a closed gate of numbers: its hand-written derivative, or what its body sent."""
-        of, (target,) = (
-            self.model.of,
-            [u.target for u in self._uses[node.path] if not u.target.startswith(">")],
-        )
-        scope = self.model.scopes.get(target)
-        if scope is None or scope.kind != "gate" or len(scope.outputs) != 1 or of is None:
+        of = self.model.of
+        (use,) = [use for use in self._uses[node.path] if not use.target.startswith(">")]
+        found = self.slope_of_gate(node, use.target)
+        if found is None or of is None:
+            return None
+        out, local, number, names = found
+        root = names.get(of) or _of(of)
+        left = quotient(root, names[node])
+        if out is of:
+            return (_chain(left, local, number),)
+        factor = quotient(names[out], names[node])
+        product = _product(self._number(self.gradients[out.path]), number)
+        letters = any(not n.is_named for n in names)
+        says = f"{names[out]} = {call_text(self.model.scopes[use.target], names)},  " if letters else ""
+        main = f"{left} = {quotient(root, names[out])} · {factor} = {product} = {result}"
+        return main, f"{says}local gradient  {_chain(factor, local, number)}"
+
+    def slope_of_gate(self, node: Node, target: str) -> tuple[Node, str, str, dict[Node, str]] | None:
+        """The result of a closed gate of numbers, its local derivative by `node` in letters and as a number,
+        and the names around it."""
+        scope, of = self.model.scopes.get(target), self.model.of
+        if scope is None or scope.kind != "gate" or len(scope.outputs) != 1 or not self._is_closed(target):
             return None
         (out,) = scope.outputs
-        if out.path not in self.gradients or node.shape != () or out.shape != ():
+        if out.path not in self.gradients or node.path not in self.gradients or node.shape or out.shape:
             return None
+        names = names_of([*(n for n in scope.inputs if not is_literal(n)), out, *([of] if of else [])])
         upstream = float(self.gradients[out.path])
-        if upstream == 0 or not math.isfinite(upstream):
-            return None
-        names = names_of(
-            [*(n for n in scope.inputs if not is_literal(n)), out, *([of] if of.is_named else [])]
-        )
-        if node not in names:
+        if node not in names or upstream == 0 or not math.isfinite(upstream):
             return None
         rule = next((r for r in self.model.gate_rules if r.scope == target), None)
         local = hand_written_text(rule, node, names) if rule is not None else None
-        number = self._number(float(self.gradients[node.path]) / upstream)
-        root = names.get(of, _of(of))
-        left = quotient(root, names[node])
-        if out is of:
-            return (_chain(left, local or "", number),)
-        factor = quotient(names[out], names[node])
-        product = _product(self._number(upstream), number)
-        letters = any(not n.is_named for n in names)
-        says = f"{names[out]} = {call_text(scope, names)},  " if letters else ""
-        main = f"{left} = {quotient(root, names[out])} · {factor} = {product} = {result}"
-        return main, f"{says}local gradient  {_chain(factor, local or '', number)}"
+        return out, local or "", self._number(float(self.gradients[node.path]) / upstream), names
 
     def _through(self, path: str) -> str:
         target = next((u.target for u in self._uses[path] if not u.target.startswith(">")), "")
@@ -211,12 +216,43 @@ class Captions:
             numbers.append(_product(upstream, self._number(slope)))
         return (f"{left} = {' + '.join(symbols)} = {' + '.join(numbers)} = {result}",)
 
+    # --- on the picture ------------------------------------------------------------------------
+
+    def local_label(self, node: Node, use: Use, *, is_only: bool) -> str:
+        """The local derivative of a use, short enough for the end of a branch."""
+        known = self._number_of_use(node, use)
+        if known is None:
+            through = self.slope_of_gate(node, use.target) if is_only else None
+            return self._label(through[1], through[2], through[3], through[0]) if through else ""
+        (user, position), sizes = known, self.model.sizes
+        if is_number(user.inputs[position]):
+            return ""
+        names = names_around(user)
+        local = local_text(user, position, names, sizes)
+        if local is None:
+            sent = sent_text(user, position, names, "g", sizes)
+            return sent if sent and len(sent) <= _LONGEST_LABEL else ""
+        slope = self.local.get((user.path, position))
+        return self._label(local, self._number(slope) if slope is not None else "", names, user)
+
+    def _label(self, local: str, number: str, names: Mapping[Node, str], result: Node) -> str:
+        if not number or _is_literal(local):
+            return local if len(local) <= _LONGEST_LABEL else ""
+        # On the picture a letter would say nothing: the number alone.
+        has_letters = any(not n.is_named and n is not result for n in names)
+        whole = f"{local} = {number}" if local else number
+        return number if has_letters or len(whole) > _LONGEST_LABEL else whole
+
     # --- numbers -------------------------------------------------------------------------------
 
     def _number(self, value: Any) -> str:
         """A value of up to four entries as the picture writes it, else nothing."""
         lines = text.value_lines(value, self._fitting(value))
         return lines[0] if len(lines) == 1 and "…" not in lines[0] and "  " not in lines[0] else ""
+
+    def write_like(self, numbers: Sequence[float]) -> None:
+        """Write all numbers in the style of these."""
+        self._style = text.number_style(numbers, self._digits)
 
     def _fitting(self, value: Any) -> text.NumberStyle:
         """The picture's style, or one of its own for a number that it would misrepresent."""
@@ -257,42 +293,22 @@ def _of(node: Node) -> str:
 
 
 def local_labels(
-    model: Model, scene: Scene, local: Mapping[tuple[str, int], Any], digits: int | None = None
-) -> dict[tuple[str, int], str]:
+    model: Model,
+    scene: Scene,
+    local: Mapping[tuple[str, int], Any],
+    gradients: Mapping[str, Any],
+    digits: int | None = None,
+) -> dict[tuple[str, str, int], str]:
     """What `--local` writes at the end of each branch: `z = −4`, `1`, `xᵀ @ g` for what has no number.
 
-    `g` is the gradient that arrives at the gate.
+    `g` is the gradient that arrives at the gate. Keys are the wire, the target and the position.
     """
-    captions = Captions(model, scene, {}, {}, local, digits)
-    captions._style = text.number_style([x for v in local.values() for x in text.shown_numbers(v)], digits)
+    captions = Captions(model, scene, {}, gradients, local, digits)
+    captions.write_like([x for v in local.values() for x in text.shown_numbers(v)])
     found = {}
     for wire in scene.wires:
-        for use in wire.uses:
-            known = captions._number_of_use(model.by_path[wire.node], use)
-            if known is not None:
-                label = _local_label(captions, *known)
-                if label:
-                    found[use.target, use.position] = label
+        for use in wire.uses if wire.node else ():
+            label = captions.local_label(model.by_path[wire.node], use, is_only=len(wire.uses) == 1)
+            if label:
+                found[wire.id, use.target, use.position] = label
     return found
-
-
-def _local_label(captions: Captions, user: Node, position: int) -> str:
-    names = names_around(user)
-    if is_number(user.inputs[position]):
-        return ""
-    slope = captions.local.get((user.path, position))
-    number = captions._number(slope) if slope is not None else ""
-    sizes = captions.model.sizes
-    local = local_text(user, position, names, sizes)
-    if local is None:
-        sent = sent_text(user, position, names, "g", sizes)
-        return sent if sent and len(sent) <= _LONGEST_LABEL else ""
-    if not number or _is_literal(local):
-        return local if len(local) <= _LONGEST_LABEL else ""
-    # On the picture a letter would say nothing: the number alone.
-    has_letters = any(not n.is_named and n is not user for n in names)
-    whole = f"{local} = {number}"
-    return number if has_letters or len(whole) > _LONGEST_LABEL else whole
-
-
-_LONGEST_LABEL = 26

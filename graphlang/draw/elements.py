@@ -85,6 +85,11 @@ class Wire:
     node: str = ""
     is_current: bool = False
 
+    @property
+    def key(self) -> str:
+        """What tells it from other wires: its node; inside a folded loop it has none, but many."""
+        return self.node or self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

@@ -34,9 +34,6 @@ class _Boxes:
         self.flow = Flow(scene)
         self.wire_width = float(wire_width(scene.wires))
         self.wires = {w.id: w for w in scene.wires}
-        self.longest_end = max(
-            (straight_end(w, u) for w in scene.wires for u in range(len(w.uses))), default=0.0
-        )
         self.shape_width = max((text_width(w.shape, 10.5) for w in scene.wires if w.shape), default=0.0)
 
     def layout(self, box: str) -> tuple[Layout, dict[str, float], dict[str, float]]:
@@ -50,7 +47,6 @@ class _Boxes:
         gap = RANK_GAP if self.scene.shows_numbers else max(RANK_GAP, self.shape_width + 16)
         if any(use.part for wire in self.scene.wires for use in wire.uses):
             gap = max(gap, PART_GAP)
-        gap += self.longest_end
         return self._finished(box, columns, links, gap)
 
     # --- the graph of one box ------------------------------------------------------------------
@@ -136,15 +132,18 @@ class _Boxes:
         """Set where each cell lies from left to right; returns the left and right edges of the columns."""
         left = MARGIN
         fed = {id(link.head) for link in links}
+        ends = [0.0] * (len(columns) + 1)
+        for link in links:
+            ends[link.head.rank] = max(ends[link.head.rank], self._straight_end(link))
         edges: list[tuple[float, float]] = []
-        for column in columns:
+        for rank, column in enumerate(columns):
             width = max((c.width for c in column), default=0.0)
             for cell in column:
                 cell.x = left + width / 2
                 if id(cell) not in fed and not self.scene.shows_numbers:
                     cell.x = left + width - cell.width / 2
             edges.append((left, left + width))
-            left += width + gap
+            left += width + gap + ends[rank + 1]
         return edges
 
     def _title_width(self, box: str) -> float:
@@ -169,11 +168,14 @@ class _Boxes:
         end = (width, head.y) if head.kind == "out" else (head.x + meets[0], head.y + meets[1])
         if edges[head.rank][0] < end[0] - head.width / 2 - 1 and head.kind != "out":
             points.append((edges[head.rank][0], end[1]))
-        straight = straight_end(self.wires[link.wire], link.use) if head.kind == "item" else 0.0
+        straight = self._straight_end(link)
         if straight:
             points.append((end[0] - straight, end[1]))
         points.append(end)
         return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first, meets[1])
+
+    def _straight_end(self, link: Link) -> float:
+        return straight_end(self.wires[link.wire], link.use) if link.head.kind == "item" else 0.0
 
 
 def _set_top(cells: list[Cell], top: float) -> None:

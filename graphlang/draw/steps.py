@@ -69,7 +69,7 @@ def make_steps(
     digits : int, optional
         Decimals of the numbers in the captions.
     """
-    carried = {wire.node: wire for wire in scene.wires}
+    carried = {wire.key: wire for wire in scene.wires}
     captions = Captions(model, scene, values or {}, gradients or {}, local or {}, digits)
     source = {item.id: item for item in scene.items}
     forward = [
@@ -116,7 +116,7 @@ def backward_order(model: Model, scene: Scene) -> list[str]:
             into.setdefault(use.target, []).append((use.position, node))
     made_by: dict[str, list[str]] = {}
     for wire in scene.wires:
-        made_by.setdefault(wire.source, []).append(wire.node)
+        made_by.setdefault(wire.source, []).append(wire.key)
     order: list[str] = []
     items = [item.id for item in scene.items if not item.is_source]
     last = model.of.path if model.of is not None else ""
@@ -153,7 +153,7 @@ def _uses_by_node(scene: Scene) -> dict[str, list[Use]]:
     """The uses of each node on the picture: an input may be drawn several times."""
     found: dict[str, list[Use]] = {}
     for wire in scene.wires:
-        found.setdefault(wire.node, []).extend(wire.uses)
+        found.setdefault(wire.key, []).extend(wire.uses)
     return found
 
 
@@ -167,6 +167,7 @@ def frame(scene: Scene, steps: tuple[Step, ...], number: int) -> Scene:
     """
     done, current = steps[:number], steps[number - 1]
     values = {s.node for s in done if not s.is_backward}
+    worked = {wire.source for wire in scene.wires if wire.node in values}
     gradients = {n for s in done if s.is_backward for n in (s.node, *s.also)}
     count = sum(s.is_backward == current.is_backward for s in steps)
     place = sum(s.is_backward == current.is_backward for s in done)
@@ -174,7 +175,7 @@ def frame(scene: Scene, steps: tuple[Step, ...], number: int) -> Scene:
     return replace(
         scene,
         items=tuple(replace(item, is_current=item.id in current.items) for item in scene.items),
-        wires=tuple(_so_far(wire, values, gradients, current) for wire in scene.wires),
+        wires=tuple(_so_far(wire, values, gradients, worked, current) for wire in scene.wires),
         caption=_caption(title, current),
         accent="gradient" if current.is_backward else "value",
         # The longest title of all, so that all frames are equally wide.
@@ -186,7 +187,7 @@ def _caption(title: str, step: Step) -> tuple[str, ...]:
     return (f"{title}:  {step.lines[0]}", *step.lines[1:])
 
 
-def _so_far(wire: Wire, values: set[str], gradients: set[str], current: Step) -> Wire:
+def _so_far(wire: Wire, values: set[str], gradients: set[str], worked: set[str], current: Step) -> Wire:
     has_value, has_gradient = wire.node in values, wire.node in gradients
     is_complete = has_value and (has_gradient or not wire.gradient)
     return replace(
@@ -198,7 +199,7 @@ def _so_far(wire: Wire, values: set[str], gradients: set[str], current: Step) ->
                 use,
                 part=use.part if has_gradient else _blank((use.part,))[0],
                 # A gate knows its local derivatives as soon as it has its value.
-                is_local_hidden=use.target not in values,
+                is_local_hidden=use.target not in worked,
             )
             for use in wire.uses
         ),

@@ -74,11 +74,13 @@ def make_story(model: Model, numbers: Numbers, view: View, *, with_local: bool =
     """
     scene = make_scene(model, numbers.values, numbers.gradients, view, numbers.parts)
     if with_local:
-        labels = local_labels(model, scene, numbers.local or {}, view.digits)
-        scene = replace(scene, wires=tuple(
-            replace(w, uses=tuple(replace(u, local=labels.get((u.target, u.position), "")) for u in w.uses))
-            for w in scene.wires
-        ))  # fmt: skip
+        labels = local_labels(model, scene, numbers.local or {}, numbers.gradients or {}, view.digits)
+        wires = []
+        for wire in scene.wires:
+            at = [(wire.id, use.target, use.position) for use in wire.uses]
+            uses = [replace(use, local=labels.get(k, "")) for use, k in zip(wire.uses, at, strict=True)]
+            wires.append(replace(wire, uses=tuple(uses)))
+        scene = replace(scene, wires=tuple(wires))
     steps = make_steps(model, scene, numbers.values, numbers.gradients, numbers.local, view.digits)
     return Story(scene, steps)
 

@@ -226,7 +226,7 @@ class _Painter:
         local = wire.uses[line.use].local if line.use >= 0 else ""
         if local and line.has_head and not wire.uses[line.use].is_local_hidden:
             # On the straight end of a branch: outside the fan of the gate's operands, where nothing bends.
-            up = -7 if line.side < 0 else 8
+            up = -7 if line.side <= 0 else 8
             more = ' text-anchor="end"'
             parts.append(self._text(local, end_x - _HEAD - 6, end_y + up, LOCAL_SIZE, "t", more))
         if part:
