@@ -291,7 +291,16 @@ def _shapes(size: Size) -> list[tuple[int, ...]]:
     rows, each, count = size.batch * T, D // size.heads, size.batch * size.heads
     scores, values = (T, each, T, count), (T, T, each, count)
     forward = [(rows, D, 3 * D), scores, values, (rows, D, D)]
-    backward = [(D, rows, D), (rows, D, D), scores, values, values, values, (D, rows, 3 * D), (rows, 3 * D, D)]
+    backward = [
+        (D, rows, D),
+        (rows, D, D),
+        scores,
+        values,
+        values,
+        values,
+        (D, rows, 3 * D),
+        (rows, 3 * D, D),
+    ]
     return [*forward, *backward]
 
 

@@ -206,7 +206,9 @@ def _tuned_part(p: Arrays, g: Arrays, rows: int, *, whole: int, side: int) -> Pa
     d2, ones = np.empty_like(flat), np.ones(rows, np.float32)
     # The derivative by the first layer's output is a convolution, too: with the filters turned round.
     around = np.zeros((rows, half + 2, half + 2, second), np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2)).transpose(
+        0, 1, 2, 4, 5, 3
+    )
     copied = np.empty(windows.shape, np.float32)
     turned = np.empty((3, 3, second, first), np.float32)
     filters = p["h2.conv.W"].reshape(3, 3, first, second)[::-1, ::-1].transpose(0, 1, 3, 2)

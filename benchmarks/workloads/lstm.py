@@ -11,7 +11,6 @@ from benchmarks.harness import Job, Workload
 from benchmarks.training import Arrays, Task, normal, numpy_job, products, softmax_loss
 
 
-
 @dataclass(frozen=True, slots=True)
 class Size:
     """Steps in time, width of what is read, units, sequences of a batch, and how many batches there are."""

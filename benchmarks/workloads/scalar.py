@@ -169,9 +169,7 @@ def straight_c(count: int) -> Job:
     with tempfile.TemporaryDirectory() as folder:
         source, library = Path(folder, "graph.c"), Path(folder, "graph.so")
         source.write_text(_c_text(graph), encoding="ascii")
-        subprocess.run(
-            ["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-lm"], check=True
-        )
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(source), "-lm"], check=True)
         evaluate_c = ctypes.CDLL(str(library)).evaluate
     values, derivatives = np.zeros(size), np.zeros(size)
     places = [ctypes.c_void_p(a.ctypes.data) for a in (values, derivatives)]
@@ -199,7 +197,11 @@ def _c_text(graph: Graph) -> str:
     forward, backward = [], []
     for i, (op, operands) in enumerate(graph.operations, start):
         forward.append(f"v[{i}] = {values[op].format(*operands)};")
-        names = {**dict(zip("ab", (f"v[{o}]" for o in operands), strict=False)), "v": f"v[{i}]", "d": f"d[{i}]"}
+        names = {
+            **dict(zip("ab", (f"v[{o}]" for o in operands), strict=False)),
+            "v": f"v[{i}]",
+            "d": f"d[{i}]",
+        }
         backward.append(
             " ".join(
                 f"d[{o}] += {part.format(**names)};" for o, part in zip(operands, parts[op], strict=True)
