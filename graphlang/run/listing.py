@@ -134,7 +134,10 @@ class _Writer:
 
     def _function(self, value: Any) -> str:
         if isinstance(value, partial):
-            given = "".join(f", {name}={_literal(v)}" for name, v in value.keywords.items())
+            given = "".join(
+                f", {name}={_index(v) if name == 'items' else _literal(v)}"
+                for name, v in value.keywords.items()
+            )
             return f"partial({self._function(value.func)}{given})"
         owner = getattr(value, "__self__", None)
         if isinstance(owner, np.ufunc):
@@ -186,6 +189,17 @@ def _entries(array: np.ndarray) -> str:
     if flat.size > 1 and (flat == flat[0]).all():
         return f"np.full({array.shape}, {_literal(flat[0].item())}, np.{kind})"
     return f"np.array({_literal(array.tolist())}, np.{kind})"
+
+
+def _index(items: tuple[Any, ...]) -> str:
+    """A subscript, in the form that the kernels of scripts take."""
+    parts = []
+    for item in items:
+        if isinstance(item, tuple):
+            parts.append(":".join("" if bound is None else str(bound) for bound in item[1:]))
+        else:
+            parts.append(str(item))
+    return f"np.s_[{', '.join(parts)}]"
 
 
 def _literal(value: Any) -> str:
