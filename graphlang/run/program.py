@@ -255,7 +255,7 @@ class Program:
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
             kind = np.dtype(np.bool_)
-        array, raw = self._array_for(i, step, shape, kind, _order_of(step, operands))
+        array, raw = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
         lines = spelled(step.op.name, self, operands, out, attrs | self._hints(step, shape, kind))
         for scratch in self._scratch:
@@ -291,7 +291,7 @@ class Program:
         for user in self._users[step.node.inputs[0]]:
             is_same = user.op.name == "softmax" and user.node.attrs == step.node.attrs
             if is_same and user.node not in self._values and user.node not in self._targets:
-                order = _order_of(step, [self._values[step.node.inputs[0]]])
+                order = self._order_of(step, [self._values[step.node.inputs[0]]])
                 array, self._blocks[user.node] = self.pool.take(shape, kind, order)
                 self._values[user.node] = Operand(self.constant(array), shape, kind, array)
                 return self._values[user.node]
@@ -313,6 +313,19 @@ class Program:
                 if is_whole and ends and _is_dense(value.array) and order_of(value.array) == order:
                     return value.array, self._blocks.pop(root)
         return self.pool.take(shape, kind, order)
+
+    def _order_of(self, step: Step, operands: list[Operand]) -> Order | None:
+        """The axes of a step's result as they are to lie in memory."""
+        name = step.op.name
+        if name in sliding.SPELLINGS and name != "conv2d_weights":
+            return sliding.order_of_images(name, operands)
+        if all(o.bones.flags.c_contiguous for o in operands):
+            return None
+        if name in IN_PLACE or name == "log_softmax":
+            return order_of_result([o.bones for o in operands])
+        attrs = {k: resolve(v, self._sizes) for k, v in step.node.attrs.items()}
+        bones = self._bones_of_result(step, self._given(step, attrs))
+        return None if bones is None else order_of(bones)
 
     def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
         users = self._users.get(node, [])
@@ -342,16 +355,6 @@ class Program:
 
     def _given(self, step: Step, attrs: Mapping[str, Any]) -> dict[str, Any]:
         return {**attrs, "dtype": self._dtype} if step.op.needs_dtype else dict(attrs)
-
-
-def _order_of(step: Step, operands: list[Operand]) -> Order | None:
-    """The axes of a step's result as they are to lie in memory."""
-    name = step.op.name
-    if name in sliding.SPELLINGS and name != "conv2d_weights":
-        return sliding.order_of_images(name, operands)
-    if name in IN_PLACE or name == "log_softmax":
-        return order_of_result([o.bones for o in operands])
-    return None
 
 
 def _is_dense(array: np.ndarray) -> bool:

@@ -147,7 +147,7 @@ def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
     """With an operand `beside` in the attributes, the softmax itself is written there too."""
     (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
     t, total = (w.scratch(_flattened(x.shape, axis), out.dtype) for _ in range(2))
-    e = w.scratch(out.shape, out.dtype) if beside is None else beside.text
+    e = w.constant(w.room(out.shape, out.dtype, order_of(out.bones))) if beside is None else beside.text
     lines = [
         _reduced(w, np.maximum, x.text, axis, t, True),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
