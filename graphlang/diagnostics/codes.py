@@ -705,6 +705,11 @@ RUNNING = {
         "A file that is trained has a train block which says what is minimised, and parameters that it"
         " depends on: `train on digits { minimize = loss }`.",
     ),
+    "E0918": Code(
+        "threads that cannot be used",
+        "`--threads` holds BLAS, the library that multiplies matrices, to one thread in each of its own."
+        " That needs threadpoolctl (`pip install 'graphlang[threads]'`).",
+    ),
 }
 
 WARNINGS = {

@@ -27,6 +27,7 @@ from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
+from graphlang.run.split_program import Threads
 from graphlang.run.step_program import Layout, StepProgram
 
 Values = dict[str, Any]
@@ -100,6 +101,12 @@ class Engine:
         self._trainer = trainer
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
+        self._threads = Threads(trainer.threads) if trainer.threads > 1 else None
+
+    def close(self) -> None:
+        """End the threads, if there are any."""
+        if self._threads is not None:
+            self._threads.close()
 
     @property
     def gradient(self) -> np.ndarray:
@@ -111,7 +118,9 @@ class Engine:
         if count not in self._programs:
             trainer = self._trainer
             sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
-            self._programs[count] = StepProgram(trainer.step, self.layout, wanted, sizes, trainer.dtype)
+            self._programs[count] = StepProgram(
+                trainer.step, self.layout, wanted, sizes, trainer.dtype, self._threads, trainer.feed.names
+            )
         try:
             with np.errstate(all="ignore"):
                 return self._programs[count].forward_backward(leaves, seed)
@@ -137,6 +146,9 @@ class Trainer:
     settings : Settings
     dtype : numpy float type
         Precision of floats.
+    threads : int
+        With more than one, each computes a part of every batch (`run/split_program.py`): the sums over the
+        batch are then taken in another order.
     """
 
     def __init__(
@@ -146,7 +158,9 @@ class Trainer:
         feed: Feed,
         settings: Settings,
         dtype: type[np.floating[Any]] = np.float32,
+        threads: int = 1,
     ):
+        self.threads = threads
         self.step, self.inference, self.feed, self.settings, self.dtype = (
             step,
             inference,
@@ -191,6 +205,12 @@ class Trainer:
         started = time.monotonic() - progress.seconds
         engine = Engine(self)
         progress.values = engine.layout.adopt(progress.values)
+        try:
+            yield from self._epochs(engine, progress, started)
+        finally:
+            engine.close()
+
+    def _epochs(self, engine: Engine, progress: Progress, started: float) -> Iterator[float | Record]:
         while progress.epoch < self.settings.epochs and not self._has_lost_patience(progress):
             parts = islice(self._batches(progress.epoch), progress.batch, None)
             for inputs in self.feed.several(parts):
