@@ -249,7 +249,7 @@ class _Asking:
         (k,) = rows
         return all(
             isinstance(i, tuple) and i[1:] == (None, None, None) for items in places for i in items[k : k + 1]
-        ) and all(isinstance(i, tuple) for items in places for i in items[:k])
+        )
 
 
 # --- the two graphs -----------------------------------------------------------------------------------

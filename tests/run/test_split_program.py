@@ -39,6 +39,11 @@ input t: [N, 4, 8]
 f = mse(x + (x -> layer_norm -> attention(heads = 2, causal = true)), t)
 output f
 """,
+    "slices": """input x: [N, 4, 6]
+q = permute(reshape(x @ reshape(cumsum(broadcast(0.1, [36])), [6, 6]), [N, 4, 3, 2]), [2, 0, 1, 3])
+f = sum(tanh(q[0] @ q[1].T) @ q[2])
+output f
+""",
     "words": """input x: int[N, 3]
 input y: int[N]
 f = cross_entropy(x -> embedding(7, 4) -> flatten -> dense(3, tanh), y)
@@ -90,7 +95,8 @@ def test_parts_add_up_to_the_whole(name: str, threads: Threads) -> None:
     model = compile_source(SourceFile("t", MODELS[name]), training=True).value
     model = differentiate(model, model.by_path["g" if name == "regularised" else "f"])
     gradients = [
-        model.gradients[p] for p in (*model.params, *(["x"] if name in ("dense", "attention") else []))
+        model.gradients[p]
+        for p in (*model.params, *(["x"] if name in ("dense", "attention", "slices") else []))
     ]
     wanted = [model.by_path["f"], *gradients, *model.metrics.values()]
     values, sizes = drawn(model, 11), {"N": 11}
