@@ -16,6 +16,7 @@ import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.combine import combined
+from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
@@ -73,6 +74,8 @@ class Program:
         Leaves that are always in the same array, which may change in place between runs.
     targets : mapping of Node to array
         Where some of the wanted nodes are to be written.
+    is_exact : bool
+        Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
     """
 
     def __init__(
@@ -83,9 +86,15 @@ class Program:
         dtype: type[np.floating[Any]],
         held: Mapping[str, np.ndarray],
         targets: Mapping[Node, np.ndarray] | None = None,
+        *,
+        is_exact: bool = True,
     ):
         wanted = list(wanted)
+        self._is_exact = is_exact
         fewer, self._now = combined(nodes, wanted)
+        if not is_exact:
+            fewer, later = loosened(fewer, [self._now[n] for n in wanted])
+            self._now = {n: later[m] for n, m in self._now.items() if m in later}
         self._plan = make_plan(fewer, [self._now[n] for n in wanted])
         self._sizes, self._dtype = sizes, dtype
         self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
@@ -257,7 +266,8 @@ class Program:
             kind = np.dtype(np.bool_)
         array, raw = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
-        lines = spelled(step.op.name, self, operands, out, attrs | self._hints(step, shape, kind))
+        told = attrs | self._hints(step, shape, kind)
+        lines = spelled(step.op.name, self, operands, out, told, is_exact=self._is_exact)
         for scratch in self._scratch:
             self.pool.give_back(scratch)
         self._scratch.clear()

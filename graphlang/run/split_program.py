@@ -122,7 +122,7 @@ class SplitProgram:
         later = {split.then[n]: a for n, a in targets.items() if roles[n] in (Role.AFTER, Role.WHOLE)}
         self._leaves = {split.sums[n].path: n for n in split.sums}
         asked = [m for n, m in then.items() if roles[n] is not Role.PARTIAL]
-        self._after = Program(split.after, asked, sizes, dtype, held, later)
+        self._after = Program(split.after, asked, sizes, dtype, held, later, is_exact=False)
         self._then = then
         self._targets = {n: a for n, a in targets.items() if roles[n] is Role.PARTIAL}
         self._shared = self._in_one_place()
@@ -160,7 +160,7 @@ class SplitProgram:
         if is_first:
             into |= {split.now[n]: a for n, a in targets.items() if split.roles[n] is Role.PARTIAL}
         asked = [split.now[n] for n in (*split.sums, *self._rows)]
-        return Program(split.nodes, asked, {**sizes, rows: stop - start}, dtype, held, into)
+        return Program(split.nodes, asked, {**sizes, rows: stop - start}, dtype, held, into, is_exact=False)
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
         """The wanted values; arrays among them are overwritten by the next run."""

@@ -106,6 +106,8 @@ class StepProgram:
         They share the batch if its rows can be kept apart, and the update.
     fed : sequence of str
         The inputs that have a row for each of the batch.
+    is_exact : bool
+        Whether sums are to be taken in the interpreter's order; with threads they are not.
     """
 
     def __init__(
@@ -117,6 +119,8 @@ class StepProgram:
         dtype: type[np.floating[Any]],
         threads: Threads | None = None,
         fed: Sequence[str] = (),
+        *,
+        is_exact: bool = True,
     ):
         update = _flat_update(step, layout)
         self._layout = layout
@@ -137,7 +141,9 @@ class StepProgram:
         if parted is not None and rows is not None and threads is not None:
             self.program = SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)
         else:
-            self.program = Program(step.nodes, asked, sizes, dtype, layout.held, targets)
+            self.program = Program(
+                step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
+            )
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()

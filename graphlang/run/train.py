@@ -119,7 +119,14 @@ class Engine:
             trainer = self._trainer
             sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
             self._programs[count] = StepProgram(
-                trainer.step, self.layout, wanted, sizes, trainer.dtype, self._threads, trainer.feed.names
+                trainer.step,
+                self.layout,
+                wanted,
+                sizes,
+                trainer.dtype,
+                self._threads,
+                trainer.feed.names,
+                is_exact=not trainer.is_fast,
             )
         try:
             with np.errstate(all="ignore"):
@@ -147,8 +154,9 @@ class Trainer:
     dtype : numpy float type
         Precision of floats.
     threads : int
-        With more than one, each computes a part of every batch (`run/split_program.py`): the sums over the
-        batch are then taken in another order.
+        With more than one, each computes a part of every batch (`run/split_program.py`).
+    is_fast : bool
+        Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
     """
 
     def __init__(
@@ -159,8 +167,9 @@ class Trainer:
         settings: Settings,
         dtype: type[np.floating[Any]] = np.float32,
         threads: int = 1,
+        is_fast: bool = False,
     ):
-        self.threads = threads
+        self.threads, self.is_fast = threads, is_fast
         self.step, self.inference, self.feed, self.settings, self.dtype = (
             step,
             inference,
