@@ -33,7 +33,7 @@ class Threads:
     Raises
     ------
     GraphlangError
-        E0918 if threadpoolctl is not installed.
+        E0919 if threadpoolctl is not installed.
     """
 
     def __init__(self, count: int):
@@ -71,7 +71,7 @@ def _one_blas_thread() -> Any:
     except ImportError:
         problems = Problems()
         problems.error(
-            "E0918",
+            "E0919",
             None,
             "Threads of one's own need threadpoolctl, to keep BLAS from starting more.",
             suggestion="Install it: `pip install graphlang[threads]`.",
