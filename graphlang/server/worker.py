@@ -23,7 +23,7 @@ Send = Callable[[Message], None]
 Handler = Callable[[Message, Folder, queue.Queue[Message], Send], None]
 # Looking at it loads whatever a model of any kind needs.
 _FIRST = """data d = xor() {
-  x = columns()
+  x = columns("x0".."x1")
   y = column("label")
 }
 input x: [N, 2]
