@@ -64,7 +64,6 @@ def _handlers(folder: Folder) -> dict[str, Handler]:
     exporting.export(first, folder)
     return {
         "look": lambda m, folder, _, send: send(looking.look(m, folder)),
-        "local": lambda m, folder, _, send: send(gradients.local(m, folder)),
         "gradcheck": lambda m, folder, _, send: send(gradients.compare(m, folder)),
         "export": lambda m, folder, _, send: send(exporting.export(m, folder)),
         "train": training.serve,
