@@ -19,6 +19,8 @@ from graphlang.graph.model import Model
 # Pictures on one page, and gates in one that is painted only to be reached by clicks.
 MOST_STATES = 40
 MOST_GATES = 400
+# Gates on all of them together; painting takes its time, and a page is to be mailed.
+_MOST_TOGETHER = 1500
 # Gates in the first picture, unless more are asked for: boxes can be opened.
 _MOST_AT_FIRST = 25
 # Steps of depth.
@@ -63,7 +65,7 @@ def chosen_states(model: Model, view: View) -> dict[State, Boxes]:
     """The states that are painted, the first one first."""
     found: dict[State, Boxes] = {}
     for state in _candidates(model, view, found):
-        if len(found) >= MOST_STATES:
+        if len(found) >= MOST_STATES or sum(b.gate_count for b in found.values()) > _MOST_TOGETHER:
             break
         known = boxes_of(model, state, view)
         # What is said to be open may lie in a closed box: the same picture.
