@@ -1,6 +1,6 @@
 """Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
 
-The format follows the name of the output: .dot, .svg, .png or .pdf.
+The format follows the name of the output: .dot, .svg, .png, .pdf or .html (a page in which boxes open).
 """
 
 from __future__ import annotations
