@@ -40,9 +40,7 @@ def mlp_job(task: Task, layers: list[str]) -> Job:
     def parameters() -> dict[str, np.ndarray]:
         return {name: t.numpy() for name, t in held.items()}
 
-    batches = [
-        (Tensor(np.array(x)).realize(), Tensor(y.astype(np.int32)).realize()) for x, y in task.batches
-    ]
+    batches = [(Tensor(np.array(x)).realize(), Tensor(y.astype(np.int32)).realize()) for x, y in task.batches]
     # Its first calls are not compiled yet.
     for x, y in batches[:3]:
         step(x, y)

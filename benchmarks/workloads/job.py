@@ -1,8 +1,8 @@
 """A whole job: from the start of a process to weights on disk, with 1797 handwritten digits.
 
-Read a CSV file, hold out a fifth of the rows, train 64-64-10 on the others in batches of 32, evaluate the rows held
-out after each epoch and print the line, write the parameters. The contenders draw their own parameters and orders
-of rows, so what is compared is how many of all digits the written parameters get right.
+Read a CSV file, hold out a fifth of the rows, train on the others in batches of 32, evaluate the rows held
+out after each epoch and print a line, write the parameters. The contenders draw their own parameters and
+orders of rows, so what is compared is how many of all digits the written parameters get right.
 """
 
 from __future__ import annotations

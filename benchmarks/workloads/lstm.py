@@ -11,7 +11,6 @@ from benchmarks.harness import Job, Workload
 from benchmarks.training import Arrays, Task, normal, numpy_job, products, softmax_loss
 
 
-
 @dataclass(frozen=True, slots=True)
 class Size:
     """Steps in time, width of what is read, units, sequences of a batch, and how many batches there are."""
@@ -52,13 +51,13 @@ def task_of(size: Size) -> Task:
 @WORKLOAD.contender("NumPy, textbook", "peer")
 def numpy_textbook(size: Size) -> Job:
     """Backpropagation through time, written out."""
-    H = size.units  # noqa: N806
+    H = size.units
 
-    def sigmoid(a: np.ndarray) -> np.ndarray:
+    def sigmoid(a: np.ndarray) -> Any:
         return 1 / (1 + np.exp(-a))
 
     def gradients(p: Arrays, x: np.ndarray, y: np.ndarray) -> tuple[Any, Arrays]:
-        W, U, b = p["cell.W"], p["cell.U"], p["cell.b"]  # noqa: N806
+        W, U, b = p["cell.W"], p["cell.U"], p["cell.b"]
         h = c = np.zeros((len(x), H), np.float32)
         kept = []
         for t in range(size.length):
@@ -101,7 +100,7 @@ def torch_unrolled(size: Size) -> Job:
     from benchmarks import torch_jobs
 
     torch = torch_jobs.setup()
-    F = torch.nn.functional  # noqa: N806  (its usual name)
+    F = torch.nn.functional
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
         h = c = torch.zeros(len(x), size.units)
@@ -121,13 +120,13 @@ def torch_layer(size: Size) -> Job:
     from benchmarks import torch_jobs
 
     torch = torch_jobs.setup()
-    F = torch.nn.functional  # noqa: N806  (its usual name)
+    F = torch.nn.functional
     none = torch.zeros(4 * size.units)
     zeros = torch.zeros(1, size.batch, size.units)
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
         weights = [p["cell.W"], p["cell.U"], p["cell.b"], none]
-        # What `nn.LSTM.forward` calls: input, state, weights, biases, layers, dropout, training, two ways, batch first.
+        # As `nn.LSTM` calls it: with biases, one layer, no dropout, in training, one way, batch first.
         _, h, _ = torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, True, False, True)
         return F.cross_entropy(F.linear(h[0], p["scores.dense.W"], p["scores.dense.b"]), y)
 
@@ -175,7 +174,7 @@ def jax_scanned(size: Size) -> Job:
 @WORKLOAD.contender("matrix products alone, NumPy's", "floor")
 def floor_numpy(size: Size) -> Job:
     """By `numpy.dot`; what is read is multiplied for all steps at once, where nothing waits for it."""
-    T, D, H, N = size.length, size.width, size.units, size.batch  # noqa: N806
+    T, D, H, N = size.length, size.width, size.units, size.batch
     together = [(N * T, D, 4 * H), (D, N * T, 4 * H), (H, N * T, 4 * H)]
     step = [(N, H, 4 * H), (N, 4 * H, H)]
     return products([*together, *step * T, (N, H, 10), (H, N, 10), (N, 10, H)], np.dot, lambda a: a)

@@ -1,7 +1,7 @@
 """From text to a checked graph: how time and memory grow with the number of statements.
 
-Statements are of the kind `v12 = tanh(v3 * v7 - v9)`, 2.6 operations each on average. Every contender reads the
-same graph in its own language; that they find the same operations is what is compared.
+Statements are of the kind `v12 = tanh(v3 * v7 - v9)`, 2.7 operations each on average. Every contender reads
+the same graph in its own language; that they find the same operations is what is compared.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ FORMS: tuple[tuple[str, tuple[Step, ...]], ...] = (
     ("{x} * {y} - 0.25", (("mul", ("x", "y")), ("sub", ("0", "0.25")))),
     ("tanh({x} * {y} - {z})", (("mul", ("x", "y")), ("sub", ("0", "z")), ("tanh", ("1",)))),
     ("({x} + {y}) * {z}", (("add", ("x", "y")), ("mul", ("0", "z")))),
-    ("exp(-{x}) / ({y} + 2.5)", (("neg", ("x",)), ("exp", ("0",)), ("add", ("y", "2.5")), ("div", ("1", "2")))),
+    (
+        "exp(-{x}) / ({y} + 2.5)",
+        (("neg", ("x",)), ("exp", ("0",)), ("add", ("y", "2.5")), ("div", ("1", "2"))),
+    ),
     ("tanh({x}) * -{y} + {z}", (("tanh", ("x",)), ("neg", ("y",)), ("mul", ("0", "1")), ("add", ("2", "z")))),
 )
 NAMES = ("add", "sub", "mul", "div", "neg", "exp", "tanh")
@@ -107,7 +110,15 @@ def graphlang(count: int) -> Job:
 
 
 def _onnx_text(count: int) -> tuple[str, dict[str, str]]:
-    names = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "exp": "Exp", "tanh": "Tanh"}
+    names = {
+        "add": "Add",
+        "sub": "Sub",
+        "mul": "Mul",
+        "div": "Div",
+        "neg": "Neg",
+        "exp": "Exp",
+        "tanh": "Tanh",
+    }
     numbers = {"0.25": "quarter", "2.5": "more"}
     lines = [
         f"{result} = {names[op]}({', '.join(numbers.get(o, o) for o in operands)})"
