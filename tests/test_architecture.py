@@ -32,8 +32,13 @@ ALLOWED = {
     "learning": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
+    "surfaces": {"diagnostics", "graph", "pipeline", "run", "plot"},
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
+    },
+    "server": {
+        "source", "diagnostics", "syntax", "graph", "elaborate", "differentiate", "pipeline", "learning", "surfaces", "run",
+        "emit", "draw", "plot", "files", "generators",
     },
     "files": set(),
     "collector": set(),

@@ -9,7 +9,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from graphlang.cli import common
+from graphlang.cli import common, steps
 from graphlang.diagnostics import GraphlangError, Problems
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
     parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
     parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
+    parser.add_argument("--unfold", action="store_true", help="draw every iteration of each loop")
+    steps.add_options(parser)
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
     parser.add_argument("--backward", action="store_true", help="draw the gates of the backward pass too")
     parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
@@ -58,6 +60,10 @@ def execute(options: argparse.Namespace) -> int:
         raise GraphlangError(problems)
     loaded = common.load(options.file, options.set)
     common.report(loaded.warnings, options.color)
+    if options.steps is not None and not options.steps.lower().endswith(".html"):
+        count = steps.write_all(options, loaded, _checked_view(options, loaded))
+        common.remark(options, f"{count} frames in {options.steps}")
+        return 0
     common.write(options.output, picture(options, loaded, kind))
     return 0
 
@@ -66,12 +72,14 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     """The picture's bytes."""
     from graphlang import pipeline
     from graphlang.draw.render import render
-    from graphlang.draw.scene import check_size, make_scene
+    from graphlang.draw.scene import make_scene
 
     problems = Problems()
-    view = _view(options, problems)
-    common.stop_on_errors(problems)
-    check_size(loaded.model, view)
+    view = _checked_view(options, loaded)
+    if steps.wants_a_story(options):
+        story = steps.story_of(options, loaded, view)
+        scene = story.scene if options.step is None else story.after(options.step)
+        return render(scene, kind, getattr(options, "engine", "auto"))
     model, values, gradients, parts = numbers(options, loaded)
     if view.backward and model.of is None:
         _, why = pipeline.objective(loaded.model, options.of)
@@ -79,6 +87,17 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
         common.stop_on_errors(problems)
     scene = make_scene(model, values, gradients, view, parts)
     return render(scene, kind, getattr(options, "engine", "auto"))
+
+
+def _checked_view(options: argparse.Namespace, loaded: Loaded) -> View:
+    """How the model is looked at; refuses what is too much for a picture before working out its numbers."""
+    from graphlang.draw.scene import check_size
+
+    problems = Problems()
+    view = _view(options, problems)
+    common.stop_on_errors(problems)
+    check_size(loaded.model, view)
+    return view
 
 
 def _view(options: argparse.Namespace, problems: Problems) -> View:
@@ -99,6 +118,7 @@ def _view(options: argparse.Namespace, problems: Problems) -> View:
         theme=getattr(options, "theme", "slide"),
         digits=getattr(options, "digits", None),
         backward=getattr(options, "backward", False),
+        unfold=getattr(options, "unfold", False),
     )
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "train the model as its train block says",
     "eval": "loss and metrics of a trained model on data",
     "predict": "what a trained model says of every row of data",
+    "play": "play with a model in the browser: edit, step, train",
     "plot": "draw the training curves of run logs",
     "export": "write a standalone NumPy script, or DOT",
     "show": "show a stage: tokens, ast, graph, backward or plan",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
 from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
-from graphlang.draw.sizes import wire_width
+from graphlang.draw.sizes import caption_lines, wire_width
 from graphlang.draw.styles import ITEM_STYLES
 from graphlang.draw.theme import FONT, THEMES, Theme
 from graphlang.draw.view import MANY_ITEMS
@@ -88,6 +88,9 @@ class _Writer:
         if len(scene.items) > MANY_ITEMS:
             # Graphviz's own limits on perfecting a layout; the picture is as good, and done in seconds.
             _set(graph, nslimit=2, nslimit1=2, mclimit=0.5)
+        if scene.caption:
+            text = '<BR ALIGN="LEFT"/>'.join(html(line) for line in caption_lines(scene))
+            _set(graph, label=f'<{text}<BR ALIGN="LEFT"/>>', labelloc="b", labeljust="l", fontsize=16)
         if scene.description:
             _set(graph, tooltip=quoted(scene.description))
         defaults = {
@@ -147,6 +150,9 @@ class _Writer:
         if not self.scene.shows_numbers and item.id in self.flow.spine:
             attributes["group"] = "spine"
         attributes["class"] = item.kind
+        if item.is_current:
+            # Thick and doubled, so that colour is not the only cue.
+            attributes |= {"color": getattr(self.theme, self.scene.accent), "penwidth": 3, "peripheries": 2}
         self._node(graph, self.name("item", item.id), attributes, item.id, item.tooltip)
 
     def _wire(self, graph: Any, wire: Wire) -> None:
@@ -261,7 +267,7 @@ class _Writer:
                     _edge(graph, here, name, arrowhead="none", headclip="false", **(attributes | label))
                 here, attributes = name, attributes | {"tailclip": "false"}
             target = self.name("item", use.target)
-            if use.part:
+            if use.part or use.local:
                 attributes |= {"class": "branch", "label": self._part_label(use)}
             elif not is_labelled:
                 attributes |= self._shape_label(wire)
@@ -284,11 +290,14 @@ class _Writer:
         }
 
     def _part_label(self, use: Use) -> str:
-        return (
-            '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>'
-            f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>'
-            "</TD></TR></TABLE>>"
-        )
+        rows = []
+        if use.local:
+            local = "&#160;" * len(use.local) if use.is_local_hidden else html(use.local)
+            rows.append(f'<FONT COLOR="{self.theme.text}" POINT-SIZE="11">{local}</FONT>')
+        if use.part:
+            rows.append(f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>')
+        cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
+        return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
 
 
 def _spacing(scene: Scene) -> tuple[float, float]:

@@ -36,7 +36,8 @@ class Placed:
 class Line:
     """One stretch of a wire: points to pass horizontally. `has_head` if it ends in an arrow.
 
-    `use` is the place in the wire's `uses` that it leads to, -1 where several share it.
+    `use` is the place in the wire's `uses` that it leads to, -1 where several share it. `side` is where it
+    meets its end: below 0 above the middle, above 0 below it.
     """
 
     wire: str
@@ -44,11 +45,12 @@ class Line:
     has_head: bool
     use: int = -1
     is_first: bool = False
+    side: float = 0.0
 
     def moved(self, dx: float, dy: float) -> Line:
         """The same stretch elsewhere."""
         points = tuple((x + dx, y + dy) for x, y in self.points)
-        return Line(self.wire, points, self.has_head, self.use, self.is_first)
+        return Line(self.wire, points, self.has_head, self.use, self.is_first, self.side)
 
 
 @dataclass(slots=True)

@@ -14,11 +14,11 @@ from graphlang.draw.flow import Flow
 from graphlang.draw.geometry import SPINE, Cell, Layout, Line, Link, Placed
 from graphlang.draw.heights import meeting_points, set_heights
 from graphlang.draw.ranks import set_order, set_ranks, with_dummies
-from graphlang.draw.sizes import item_size, wire_height, wire_width
+from graphlang.draw.sizes import MARGIN, item_size, straight_end, wire_height, wire_width
 from graphlang.draw.text import text_width
 
-# Between ranks, between those of forking wires, inside a box's frame, and for its title.
-RANK_GAP, PART_GAP, MARGIN, TITLE = 26.0, 44.0, 14.0, 22.0
+# Between ranks, between those of forking wires, and for a box's title.
+RANK_GAP, PART_GAP, TITLE = 26.0, 44.0, 22.0
 
 
 def lay_out(scene: Scene) -> Layout:
@@ -33,6 +33,7 @@ class _Boxes:
         self.scene = scene
         self.flow = Flow(scene)
         self.wire_width = float(wire_width(scene.wires))
+        self.wires = {w.id: w for w in scene.wires}
         self.shape_width = max((text_width(w.shape, 10.5) for w in scene.wires if w.shape), default=0.0)
 
     def layout(self, box: str) -> tuple[Layout, dict[str, float], dict[str, float]]:
@@ -131,15 +132,18 @@ class _Boxes:
         """Set where each cell lies from left to right; returns the left and right edges of the columns."""
         left = MARGIN
         fed = {id(link.head) for link in links}
+        ends = [0.0] * (len(columns) + 1)
+        for link in links:
+            ends[link.head.rank] = max(ends[link.head.rank], self._straight_end(link))
         edges: list[tuple[float, float]] = []
-        for column in columns:
+        for rank, column in enumerate(columns):
             width = max((c.width for c in column), default=0.0)
             for cell in column:
                 cell.x = left + width / 2
                 if id(cell) not in fed and not self.scene.shows_numbers:
                     cell.x = left + width - cell.width / 2
             edges.append((left, left + width))
-            left += width + gap
+            left += width + gap + ends[rank + 1]
         return edges
 
     def _title_width(self, box: str) -> float:
@@ -164,8 +168,14 @@ class _Boxes:
         end = (width, head.y) if head.kind == "out" else (head.x + meets[0], head.y + meets[1])
         if edges[head.rank][0] < end[0] - head.width / 2 - 1 and head.kind != "out":
             points.append((edges[head.rank][0], end[1]))
+        straight = self._straight_end(link)
+        if straight:
+            points.append((end[0] - straight, end[1]))
         points.append(end)
-        return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first)
+        return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first, meets[1])
+
+    def _straight_end(self, link: Link) -> float:
+        return straight_end(self.wires[link.wire], link.use) if link.head.kind == "item" else 0.0
 
 
 def _set_top(cells: list[Cell], top: float) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphlang.draw.elements import Item, Wire
+from graphlang.draw.elements import Item, Scene, Wire
 from graphlang.draw.text import text_width
 
 # Points per line of text in our own layout.
 LINE = 16.0
+# Around a picture, for a line of its caption, and the sizes of the caption's first and later lines.
+MARGIN, CAPTION_LINE = 14.0, 24.0
+CAPTION_SIZES = (16.0, 14.0)
+# The size of a local derivative, and the longest straight end of a branch that is kept for one.
+LOCAL_SIZE, _LONGEST_END = 11.0, 150.0
 # Points per character of a wire's text, what is left around it, and the least width.
 _CHARACTER, _AROUND, _NARROWEST = 8, 8, 24
 
@@ -54,3 +59,20 @@ def wire_width(wires: Iterable[Wire]) -> int:
 def wire_height(wire: Wire) -> float:
     """The height of a wire's label."""
     return 2 * (LINE * max(len(wire.value), len(wire.gradient), 1) + 6)
+
+
+def caption_lines(scene: Scene) -> tuple[str, ...]:
+    """The lines below a picture; two as soon as there is one, so that frames are equally high."""
+    return (*scene.caption, "")[:2] if scene.caption else ()
+
+
+def caption_width(lines: Iterable[str]) -> float:
+    """The width that a caption needs."""
+    widths = [text_width(line, CAPTION_SIZES[min(i, 1)]) for i, line in enumerate(lines) if line]
+    return max(widths, default=0.0) + 2 * MARGIN if widths else 0.0
+
+
+def straight_end(wire: Wire, use: int) -> float:
+    """How much of a branch before its end is straight: as much as its local derivative needs."""
+    local = wire.uses[use].local if use >= 0 else ""
+    return min(text_width(local, LOCAL_SIZE) + 16, _LONGEST_END) if local else 0.0

@@ -14,12 +14,22 @@ from graphlang.draw.flow import Flow
 from graphlang.draw.geometry import Layout, Line, Placed
 from graphlang.draw.layout import lay_out
 from graphlang.draw.quoting import cleaned
-from graphlang.draw.sizes import LINE, gate_size
-from graphlang.draw.text import name_parts
+from graphlang.draw.sizes import (
+    CAPTION_LINE,
+    CAPTION_SIZES,
+    LINE,
+    LOCAL_SIZE,
+    MARGIN,
+    caption_lines,
+    caption_width,
+    gate_size,
+)
+from graphlang.draw.text import name_parts, text_width
 from graphlang.draw.theme import DARK, FONT, THEMES, Theme
 
 _SCALE = 1.2
 _HEAD = 6.0  # length of an arrow's head
+_AT_LEFT = ' text-anchor="start"'
 # Class -> what it paints, and with which colour of the theme.
 _CLASSES = {
     "bg": ("fill", "ground"),
@@ -28,6 +38,9 @@ _CLASSES = {
     "v": ("fill", "value"),
     "d": ("fill", "gradient"),
     "n": ("fill", "warning"),
+    "c": ("fill", "text"),
+    "vr": ("stroke", "value"),
+    "dr": ("stroke", "gradient"),
     "w": ("stroke", "line"),
     "h": ("fill", "line"),
 }
@@ -49,6 +62,9 @@ class _Painter:
 
     def document(self) -> str:
         width, height = self.layout.width, self.layout.height
+        caption = caption_lines(self.scene)
+        top, height = height, height + CAPTION_LINE * len(caption) + (MARGIN if caption else 0)
+        width = max(width, caption_width(caption), self.scene.least_width)
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}"'
             f' width="{_n(width * _SCALE)}" height="{_n(height * _SCALE)}" role="img"'
@@ -68,6 +84,9 @@ class _Painter:
                 parts += self._item(self.flow.item(placed.id), placed)
             elif placed.kind == "wire":
                 parts += self._wire(self.wires[placed.id], placed)
+        for i, said in enumerate(caption):
+            size = CAPTION_SIZES[min(i, 1)]
+            parts.append(self._text(said, MARGIN, top + CAPTION_LINE * (i + 0.5), size, "c", _AT_LEFT))
         return "\n".join([*parts, "</g>", "</svg>", ""])
 
     def _style(self) -> list[str]:
@@ -124,6 +143,8 @@ class _Painter:
         theme, x, y = self.theme, placed.x, placed.y
         tooltip = _escaped(item.tooltip or item.id)
         start = f'<g class="{item.kind}" id="{_escaped(item.id)}"><title>{tooltip}</title>'
+        if item.is_current:
+            start += self._ring(placed)
         if item.kind == "gate":
             circle = gate_size(item.label)
             if circle is None:
@@ -158,22 +179,32 @@ class _Painter:
             return [start, frame, self._text("", x, y, 13, markup=markup), "</g>"]
         return [start, self._text("", x, y, 17, markup=markup), "</g>"]
 
+    def _ring(self, placed: Placed) -> str:
+        """What makes something the current one: a thick dashed ring, so that colour is not the only cue."""
+        kind, colour = ("v", self.theme.value) if self.scene.accent == "value" else ("d", self.theme.gradient)
+        radius = placed.height / 2 + 5 if abs(placed.width - placed.height) < 0.01 else 12
+        frame = self._frame(placed, f"ring {kind}r", "none", colour, 3, grow=5)
+        return frame.replace(' rx="9"', f' rx="{_n(radius)}" stroke-dasharray="7 3"')
+
     def _wire(self, wire: Wire, placed: Placed) -> list[str]:
         x, y, half = placed.x, placed.y, placed.width / 2
+        thick = ' stroke-width="3"' if wire.is_current else ""
         parts = [
             f'<g class="wire" id="{_escaped(wire.id)}"><title>{_escaped(wire.tooltip)}</title>',
-            f'<path class="w" stroke="{self.theme.line}" d="M{_n(x - half)},{_n(y)}H{_n(x + half)}"/>',
+            f'<path class="w" stroke="{self.theme.line}"{thick} d="M{_n(x - half)},{_n(y)}H{_n(x + half)}"/>',
         ]
         above = "n" if wire.has_strange_value else "v"
-        for i, line in enumerate(reversed(wire.value)):
-            parts.append(self._text(line, x, y - 10 - LINE * i, 13, above, ' font-weight="bold"'))
         if wire.name:
             up = 10 + LINE * len(wire.value)
             parts.append(self._text("", x, y - up, 11, "s", markup=_name_markup(wire.name)))
+        parts.append('<g class="value">')
+        for i, line in enumerate(reversed(wire.value)):
+            parts.append(self._text(line, x, y - 10 - LINE * i, 13, above, ' font-weight="bold"'))
         below = "n" if wire.has_strange_gradient else "d"
+        parts.append('</g><g class="gradient">')
         for i, line in enumerate(wire.gradient):
             parts.append(self._text(line, x, y + 10 + LINE * i, 13, below))
-        return [*parts, "</g>"]
+        return [*parts, "</g></g>"]
 
     def _line(self, line: Line) -> list[str]:
         points, wire = line.points, self.wires[line.wire]
@@ -192,11 +223,18 @@ class _Painter:
             head = f"M{x},{_n(y - 2.6)}L{_n(end_x)},{_n(y)}L{x},{_n(y + 2.6)}z"
             parts.append(f'<path class="h" fill="{self.theme.line}" d="{head}"/>')
         part = wire.uses[line.use].part if line.use >= 0 else ""
+        local = wire.uses[line.use].local if line.use >= 0 else ""
+        if local and line.has_head and not wire.uses[line.use].is_local_hidden:
+            # On the straight end of a branch: outside the fan of the gate's operands, where nothing bends.
+            up = -7 if line.side <= 0 else 8
+            more = ' text-anchor="end"'
+            parts.append(self._text(local, end_x - _HEAD - 6, end_y + up, LOCAL_SIZE, "t", more))
         if part:
             # Above the end of a branch that comes from below, below it otherwise.
             off = -9 if points[-2][1] > end_y + 1 else 10
-            more = ' font-style="italic" text-anchor="end"'
-            parts.append(self._text(part, end_x - 8, end_y + off, 11, "d", more))
+            back = text_width(local, LOCAL_SIZE) + 10 if local else 0
+            more = f' font-style="italic" text-anchor="end" data-node="{_escaped(wire.node)}"'
+            parts.append(self._text(part, end_x - 8 - back, end_y + off, 11, "d", more))
         elif wire.shape and line.is_first and not self.scene.shows_numbers:
             x0, y0 = points[0]
             parts.append(self._text(wire.shape, x0 + 6, y0 - 8, 10.5, "s", ' text-anchor="start"'))

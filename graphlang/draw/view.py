@@ -29,6 +29,8 @@ class View:
         `slide`, `colorblind` or `dark`.
     digits : int or None
         Decimals of every number; None chooses.
+    unfold : bool
+        Draw every iteration of each loop; else a loop of equal iterations is one box, `×12`.
     backward : bool
         Draw the nodes of the backward pass too.
     """
@@ -39,4 +41,5 @@ class View:
     show: frozenset[str] | None = None
     theme: str = "slide"
     digits: int | None = None
+    unfold: bool = False
     backward: bool = False

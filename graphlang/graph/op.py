@@ -115,7 +115,8 @@ class Op:
     `is_view` that the result may lie in the memory of the first operand.
     `scalar` is the same formula for plain Python floats and booleans, as text in which `{x}` stands for the
     operand or attribute `x`, or as a function from their texts to the text. It may call the functions of
-    `ops/spelling.py`, gives the kernel's bits, and may raise where Python has no answer (`1.0 / 0.0`).
+    `ops/spelling.py`, and may raise where Python has no answer (`1.0 / 0.0`). It gives the kernel's bits, but
+    for the last digits of functions of which NumPy has its own version: in float64 it defines the result.
     """
 
     name: str

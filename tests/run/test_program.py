@@ -94,8 +94,9 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
 _STEPS = st.sampled_from(
     ["{a} + {b}", "{a} * {b}", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "{a}.T @ {b}", "softmax({a})",
      "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "where({a} > {b}, {a}, 0)", "1 * {a}", "{a}.T", "{a} ^ 2 / 4",
-     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T",
-     "stack({a}[0], {b}[:, 1], {a}[-1], {b}[2])", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}"]
+     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [16, 16]).T",
+     "{a}[0] * {b}[:, 1:2] + {a}[-1]", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}",
+     "mean({a}.T * 3, axis = 0) * {b}", "sum(tanh({a}.T), axis = 1) - {b}", "softmax({a}.T + 1)"]
 )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     steps: Any, seed: int, dtype: Any
 ) -> None:
     names = ["x", "w"]
-    lines = ["input x: [4, 4]", "param w: [4, 4] ~ normal(0, 1)"]
+    lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
     for k, (text, a, b) in enumerate(steps):
         lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
         names.append(f"v{k}")
@@ -117,8 +118,59 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     model = compile_source(SourceFile("t", "\n".join(lines))).value
     model = differentiate(model, model.by_path["f"])
     rng = np.random.default_rng(seed)
-    inputs, held = {"x": rng.normal(size=(4, 4)).astype(dtype)}, {"w": rng.normal(size=(4, 4)).astype(dtype)}
+    inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
     same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held)
+
+
+# --- images --------------------------------------------------------------------------------------------
+
+IMAGES = """input x: [6, 2, 9, 8]
+param w1: [4, 2, 3, 3] ~ normal(0, 1)
+param w2: [5, 4, 2, 3] ~ normal(0, 1)
+param w3: [3, 5, 1, 1] ~ normal(0, 1)
+a = relu(conv2d(x, w1, padding = 1) + reshape(sum(w1, axis = [1, 2, 3]), [4, 1, 1]))
+b = max_pool2d(a, {pool})
+c = conv2d(b, w2, padding = [[1, 0], [1, 1]], stride = {stride})
+d = relu(c) -> max_pool2d(2)
+e = conv2d(d, w3)
+f = sum(flatten(e) ^ 2) + sum(a * a) + sum(e, axis = [0, 2, 3])[0] + sum(c.T, axis = 2)[0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize("cached", [1, 2000, 1 << 18], ids=["images", "some", "whole"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("pool", ["2", "[3, 2]", "3, stride = 1", "3, stride = 2, padding = 1"])
+def test_a_convolutional_net_has_the_interpreters_bits(
+    pool: str, stride: int, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphlang.ops.im2col.CACHED", cached)
+    source = SourceFile("t", IMAGES.format(pool=pool, stride=stride))
+    model = compile_source(source).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        # Halves, so that entries of a window are often equal.
+        inputs = {"x": (rng.integers(-4, 4, (6, 2, 9, 8)) / 2).astype(dtype)}
+        held = {p: rng.integers(-2, 3, n.shape).astype(dtype) for p, n in model.params.items()}
+        wanted = [model.by_path["f"], *(model.gradients[p] for p in ("x", *model.params))]
+        same(model.nodes, wanted, inputs, dtype, held)
+
+
+def test_patches_that_are_kept_are_not_overwritten_before_their_last_use() -> None:
+    text = """input x: [2, 4, 6, 6]
+param v: [4, 4, 3, 3] ~ normal(0, 1)
+param w: [4, 4, 3, 3] ~ normal(0, 1)
+a = conv2d(x, v, padding = 1)
+b = conv2d(tanh(a), w, padding = 1)
+c = conv2d(tanh(b), w, padding = 1)
+f = sum(c ^ 2) + sum(a * b)
+"""
+    model = compile_source(SourceFile("t", text)).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(1)
+    held = {p: rng.normal(size=(4, 4, 3, 3)) for p in "vw"}
+    wanted = [model.by_path["f"], model.gradients["v"], model.gradients["w"], model.gradients["x"]]
+    same(model.nodes, wanted, {"x": rng.normal(size=(2, 4, 6, 6))}, np.float64, held)
 
 
 # --- training --------------------------------------------------------------------------------------------
