@@ -305,7 +305,7 @@ def graphlang(count: int) -> Job:
     return _ours(count, is_compiled=False)
 
 
-@WORKLOAD.contender("graphlang --jit", "graphlang", needs="graphlang.run.function $cc")
+@WORKLOAD.contender("graphlang --jit", "graphlang", needs="$cc")
 def graphlang_jit(count: int) -> Job:
     """The same in compiled C."""
     return _ours(count, is_compiled=True)
