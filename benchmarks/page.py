@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks import machine, plots, record, report, workloads
 from benchmarks.measure import ROOT
+from benchmarks.report import times
 
 PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
@@ -45,56 +46,55 @@ def text(kept: record.Record) -> str:
 
 
 def _overview(results: list[dict[str, Any]]) -> str:
-    rows = [(r, found) for r in results if (found := _glance(r)) is not None]
-    table = [[r["title"], r["size"], *cells] for r, cells in rows]
-    head = [
-        "workload",
-        "size",
-        "graphlang",
-        "best peer",
-        "× best peer",
-        "× by hand",
-        "× floor",
-        "memory, × best peer",
+    compared = [(r, ours, peer) for r in results if (peer := best_peer(r)) for ours in _ours(r)]
+    rows = [_glance(r, ours, peer) for r, ours, peer in compared]
+    said = [
+        (
+            ours["to_peer"],
+            f"`{r['workload']}`, {r['size']}: {ours['name']}, {times(ours['to_peer'])} × its time",
+        )
+        for r, ours, _ in compared
     ]
-    said = [(_ratio(r), f"`{r['workload']}`, {r['size']}: {cells[2]} × its time") for r, cells in rows]
     behind = [text for ratio, text in said if ratio > LEVEL]
     ahead = [text for ratio, text in said if ratio < 1 / LEVEL]
-    lines = ["## At a glance", "", report.aligned(head, table, texts=2), ""]
+    lines = ["## At a glance", "", report.aligned(GLANCE, rows, texts=4), ""]
     lines += ["Slower than the best peer:", "", *_listed(behind), ""]
     lines += ["Faster than the best peer:", "", *_listed(ahead)]
     return "\n".join(lines) + "\n"
+
+
+GLANCE = (
+    "workload", "size", "what is ours", "best peer", "ours", "peer", "× peer", "× by hand", "× floor",
+    "memory, × peer",
+)  # fmt: skip
+
+
+def _glance(r: dict[str, Any], ours: dict[str, Any], peer: dict[str, Any]) -> list[str]:
+    return [
+        f"`{r['workload']}`",
+        r["size"],
+        ours["name"],
+        peer["name"],
+        report.duration(ours["median"]),
+        report.duration(peer["median"]),
+        times(ours["to_peer"]),
+        times(ours["to_hand"]),
+        times(ours["to_floor"]),
+        times(ours["memory"] / peer["memory"]),
+    ]
 
 
 def _listed(items: list[str]) -> list[str]:
     return [f"- {item}" for item in items] or ["- nothing"]
 
 
-def _glance(r: dict[str, Any]) -> list[str] | None:
-    ours, peer = best(r, "graphlang"), best(r, "peer")
-    if ours is None or peer is None:
-        return None
-    return [
-        report.duration(ours["median"]),
-        f"{peer['name']}, {report.duration(peer['median'])}",
-        report.times(ours["to_peer"]),
-        report.times(ours["to_hand"]),
-        report.times(ours["to_floor"]),
-        report.times(ours["memory"] / peer["memory"]),
-    ]
+def _ours(r: dict[str, Any]) -> list[dict[str, Any]]:
+    return [c for c in r["contenders"] if c["kind"] == "graphlang"]
 
 
-def _ratio(r: dict[str, Any]) -> float:
-    ours = best(r, "graphlang")
-    return float(ours["to_peer"]) if ours else 1.0
-
-
-def best(r: dict[str, Any], kind: str) -> dict[str, Any] | None:
-    """The fastest contender of a kind; for graphlang the first, which is how people use it."""
-    found = [c for c in r["contenders"] if c["kind"] == kind]
-    if kind == "graphlang":
-        return found[0] if found else None
-    return min(found, key=lambda c: c["median"], default=None)
+def best_peer(r: dict[str, Any]) -> dict[str, Any] | None:
+    """The fastest peer, if there is one."""
+    return min((c for c in r["contenders"] if c["kind"] == "peer"), key=lambda c: c["median"], default=None)
 
 
 # --- a workload ------------------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
     return statistics.linear_regression(x, y).slope
 
 
-def aligned(head: list[str], rows: list[list[str]], texts: int) -> str:
+def aligned(head: Sequence[str], rows: list[list[str]], texts: int) -> str:
     """A Markdown table whose first columns are texts, flush left, and the others numbers."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = ["-" * w if i < texts else "-" * (w - 1) + ":" for i, w in enumerate(widths)]

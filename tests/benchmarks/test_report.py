@@ -103,8 +103,8 @@ def test_the_page_says_where_graphlang_is_behind_and_where_ahead():
     level = result("lstm", "one", contender("g", "graphlang", 1.0, to_peer=1.01), contender("p", "peer", 1.0))
     text = page.text({"machine": MACHINE, "results": [slow, fast, level]})
     behind, ahead = text.split("Slower than the best peer:")[1].split("Faster than the best peer:")
-    assert behind.split("\n")[2:-2] == ["- `mlp`, small: 3.00 × its time"]
-    assert ahead.split("##")[0].strip() == "- `conv`, large: 0.50 × its time"
+    assert behind.split("\n")[2:-2] == ["- `mlp`, small: g, 3.00 × its time"]
+    assert ahead.split("##")[0].strip() == "- `conv`, large: g, 0.50 × its time"
 
 
 def test_new_results_take_the_places_of_old_ones_in_the_order_of_the_workloads():
