@@ -121,18 +121,35 @@ class StepProgram:
             else:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
+        self._asked = [*wanted, *following.values(), *scalars]
         self.program = Program(step.nodes, asked, sizes, dtype, layout.held, targets)
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
-        self._update = update.compiled(layout) if update is not None else None
+        self.update_text = update.written(layout) if update is not None else None
+        self._update = self.update_text.function() if self.update_text is not None else None
         self._scalars = scalars
 
     def _is_among(self, layout: Layout, node: Node) -> bool:
         """Whether a value is a view of a parameter or of a state."""
         array = self.program.array_of(node)
         return array is not None and any(np.may_share_memory(array, held) for held in layout.held.values())
+
+    @property
+    def asked(self) -> list[Node]:
+        """All nodes whose values a step hands on."""
+        return list(self._asked)
+
+    @property
+    def copies(self) -> list[tuple[np.ndarray, Node]]:
+        """Gradients that are copied into their places at the end, since they are also something else."""
+        return self._copies
+
+    @property
+    def following(self) -> list[tuple[np.ndarray, Node, bool]]:
+        """Places outside the flat update, what they become, and whether that lies in such a place itself."""
+        return self._following
 
     def forward_backward(self, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any]:
         """The loss and the metrics; the gradients are in the layout afterwards."""
@@ -169,20 +186,23 @@ class _FlatUpdate:
     next_weight: Node
     next_states: tuple[Node, ...]
 
-    def compiled(self, layout: Layout) -> Callable[..., None]:
-        """A function of the scalars that updates the vectors of a layout, piece by piece."""
-        text = _UpdateText(self)
+    def written(self, layout: Layout) -> UpdateText:
+        """The statements that update the vectors of a layout, piece by piece."""
+        text = UpdateText(self)
         names = [*text.places.values(), *text.temporaries]
         pieces = text.code.constant(_pieces(layout, len(text.temporaries)))
         text.code.lines = [
             f"for {', '.join(names)} in {pieces}:",
             *(f"    {line}" for line in [*text.lines, *text.late]),
         ]
-        return text.code.function([text.of[n] for n in self.scalars])
+        return text
 
 
-class _UpdateText:
-    """The statements of an update, each result in its final place as soon as that is no longer read."""
+class UpdateText:
+    """The statements of an update, each result in its final place as soon as that is no longer read.
+
+    `scalars` are the nodes, and what they are called, that the statements take from elsewhere.
+    """
 
     def __init__(self, update: _FlatUpdate):
         self.code = Code()
@@ -199,6 +219,11 @@ class _UpdateText:
         self._free: list[str] = []
         for i, node in enumerate(update.body):
             self._write(i, node)
+        self.scalars = {n: self.of[n] for n in update.scalars}
+
+    def function(self) -> Callable[..., None]:
+        """The statements as a function of the scalars."""
+        return self.code.function(self.scalars.values())
 
     def _write(self, i: int, node: Node) -> None:
         operands = [self.of.get(n, "") for n in node.inputs]  # the 2 of a square is not read

@@ -109,9 +109,7 @@ class Engine:
     def compute(self, count: int, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any] | None:
         """Forward and backward; None where a kernel fails, which the interpreter can explain."""
         if count not in self._programs:
-            trainer = self._trainer
-            sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
-            self._programs[count] = StepProgram(trainer.step, self.layout, wanted, sizes, trainer.dtype)
+            self._programs[count] = self._trainer.program(self.layout, count)
         try:
             with np.errstate(all="ignore"):
                 return self._programs[count].forward_backward(leaves, seed)
@@ -199,6 +197,11 @@ class Trainer:
                 yield loss
             self.check(progress)
             yield self._end_epoch(progress)
+
+    def program(self, layout: Layout, count: int) -> StepProgram:
+        """The step compiled for batches of `count` rows."""
+        sizes = bound_sizes(self.feed, count)
+        return StepProgram(self.step, layout, list(self.reported.values()), sizes, self.dtype)
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
         if not self.feed.count:
