@@ -300,7 +300,7 @@ def _picked(make: Any) -> Any:
     include = getattr(make, "to_include", ())
     if (
         not isinstance(make, ChildFilterLALR | ChildFilterLALR_NoPlaceholders)
-        or getattr(make, "append_none", 0)
+        or getattr(make, "append_none", False)
         or any(any(i[1:]) for i in include)
     ):
         return make
