@@ -33,6 +33,7 @@ ALLOWED = {
         "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
     "surfaces": {"diagnostics", "graph", "pipeline", "run", "plot"},
+    "profiling": {"types", "graph", "pipeline", "differentiate", "plan", "run", "emit"},
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },
