@@ -17,7 +17,7 @@ ALLOWED = {
     "diagnostics": {"source"},
     "syntax": {"source", "diagnostics", "collector"},
     "types": {"source"},
-    "graph": {"source", "types"},
+    "graph": {"source", "types", "collector"},
     "ops": {"source", "types", "graph"},
     "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
     "differentiate": {"source", "types", "graph", "ops"},
