@@ -28,11 +28,14 @@ class Job:
         Named arrays, computed from the start; None where there is nothing to compare, as with floors.
     reset : function, optional
         Goes back to the start.
+    steps : int
+        How much of the workload's unit one repetition is.
     """
 
     run: Callable[[int], Any]
     check: Callable[[], Mapping[str, Any]] | None = None
     reset: Callable[[], Any] = lambda: None
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ class Contender:
 def _is_there(need: str) -> bool:
     if need.startswith("$"):
         return shutil.which(need[1:]) is not None
-    return importlib.util.find_spec(need) is not None
+    try:
+        return importlib.util.find_spec(need) is not None
+    except ModuleNotFoundError:  # where what is looked for is part of a package that is not there
+        return False
 
 
 @dataclass(slots=True)
@@ -133,7 +139,7 @@ class Workload:
 
 
 def difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> float:
-    """The largest difference over all arrays, each relative to its largest entry; infinite if shapes differ."""
+    """The largest difference of all arrays, relative to their largest entries; infinite if shapes differ."""
     import numpy as np
 
     worst = 0.0

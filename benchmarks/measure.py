@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,7 @@ class Process:
             cwd=ROOT,
             text=True,
             bufsize=1,
+            start_new_session=True,
         )
         pin(self._process.pid, options.threads)
 
@@ -192,8 +194,9 @@ class Process:
         return answer
 
     def end(self) -> None:
-        """Stop it, whatever it is doing."""
-        self._process.kill()
+        """Stop it, whatever it is doing, and the compilers that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
@@ -216,7 +219,7 @@ def pin(pid: int, threads: int) -> None:
 def _numbers(row: Row, rows: list[Row]) -> dict[str, Any]:
     """A row as plain data, with its ratios."""
     low, middle, high = quartiles(row.seconds)
-    peer, floor = fastest(rows, "peer"), fastest(rows, "floor")
+    best = {f"to_{kind}": fastest(rows, kind) for kind in ("peer", "hand", "floor")}
     return {
         "name": row.name,
         "kind": row.kind,
@@ -224,8 +227,7 @@ def _numbers(row: Row, rows: list[Row]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "rounds": len(row.seconds),
-        "to_peer": ratio(row.seconds, peer.seconds) if peer else None,
-        "to_floor": ratio(row.seconds, floor.seconds) if floor else None,
+        **{name: ratio(row.seconds, b.seconds) if b else None for name, b in best.items()},
         "memory": row.memory,
         "setup": row.setup,
         "difference": row.difference,

@@ -77,7 +77,7 @@ class Worker:
         if self._seconds < seconds / 2:
             self._seconds = self._work.timed(_count(seconds / 2, self._seconds))
         self._seconds = self._work.timed(_count(seconds, self._seconds))
-        return {"seconds": self._seconds, "memory": self._work.memory()}
+        return {"seconds": self._seconds / self._work.steps, "memory": self._work.memory()}
 
 
 def _count(seconds: float, each: float) -> int:
@@ -94,7 +94,7 @@ class _Repeated:
     """A job in this process."""
 
     def __init__(self, job: Job):
-        self._job = job
+        self._job, self.steps = job, job.steps
         self.reset = job.reset
 
     def timed(self, count: int) -> float:
@@ -118,7 +118,7 @@ class _Started:
     """A command, started anew each time."""
 
     def __init__(self, command: Command):
-        self._argv, self._memory = command.argv, 0
+        self._argv, self._memory, self.steps = command.argv, 0, 1
 
     def timed(self, count: int) -> float:
         """Seconds from start to end, the mean of so many runs."""

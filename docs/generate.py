@@ -179,7 +179,10 @@ LIBRARY = {
     "layers": "Layers",
     "losses": "Losses and regularisers",
     "initializers": "Initialisers",
+    "optimizers": "Optimizers",
+    "schedules": "Schedules",
 }
+Definition = tree.Gate | tree.Network | tree.Init | tree.Optimizer
 
 
 def standard_library() -> str:
@@ -189,7 +192,7 @@ def standard_library() -> str:
         text = (files("graphlang") / "std" / f"{stem}.graph").read_text(encoding="utf-8")
         parsed = parse(SourceFile(f"std/{stem}.graph", text, is_std=True)).value
         parts.append(f"## {title}\n\n{_sentences(_opening(text))}\n")
-        parts += [_definition(s) for s in parsed.body if isinstance(s, (tree.Gate, tree.Network, tree.Init))]
+        parts += [_definition(s) for s in parsed.body if isinstance(s, Definition)]
     return "\n".join(parts)
 
 
@@ -212,7 +215,7 @@ def _opening(text: str) -> str:
     return " ".join(lines)
 
 
-def _definition(syntax: tree.Gate | tree.Network | tree.Init) -> str:
+def _definition(syntax: Definition) -> str:
     header, _, _ = syntax.span.text.partition("{")
     kept = [s for s in getattr(syntax, "body", ()) if isinstance(s, (tree.Param, tree.State))]
     text = f"### `{syntax.name.text}`\n\n```graph signature\n{header.strip()}\n```\n"

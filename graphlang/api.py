@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graphlang.emit.summary import Summary
+    from graphlang.pipeline import Prepared
+    from graphlang.run.function import Function
     from graphlang.run.session import Evaluation
 
 
@@ -149,13 +151,52 @@ class Model:
         GraphlangError
             When an input is missing or does not fit, or a value cannot be computed.
         """
-        import numpy as np
+        prepared = self._prepared(feed, of, weights, seed, inputs)
+        return _run(prepared.evaluate(dtype=dtype, every_node=every_node))
 
-        from graphlang.pipeline import prepare
+    def function(
+        self,
+        feed: Mapping[str, Any] | str | None = None,
+        *,
+        of: str | None = None,
+        weights: Mapping[str, Any] | str | None = None,
+        seed: int | None = None,
+        jit: bool = False,
+        **inputs: Any,
+    ) -> Function:
+        """The model as a Python function that is fast to call many times.
+
+        `f(*values)` takes a value for each of `f.arguments` (inputs, parameters and states), or some by name,
+        and returns the scalar's value and the tuple of its gradients. What is given here is what arguments
+        hold when they are left out, and says which shapes they have. It computes in float64 what `run` does.
+
+        Parameters
+        ----------
+        feed, of, weights, seed, **inputs
+            As for `run`.
+        jit : bool
+            Compile to C with the system's compiler, if the model is of numbers alone. The results are the
+            same, ten times as fast.
+
+        Examples
+        --------
+        >>> f = parse("input x = 3\\ninput y = 2\\nz = x ^ 2 * y").function()
+        >>> f.arguments, f(3, 2), f(y=10)
+        (('x', 'y'), (18.0, (12.0, 9.0)), (90.0, (60.0, 9.0)))
+
+        Raises
+        ------
+        GraphlangError
+            When there is no scalar to differentiate, an input has no value, or the C compiler fails.
+        """
+        return self._prepared(feed, of, weights, seed, inputs).function(jit=jit)
+
+    def _prepared(self, feed: Any, of: str | None, weights: Any, seed: int | None, inputs: Any) -> Prepared:
+        import numpy as np
 
         path = feed if isinstance(feed, str) else None
         fed = {**(feed if isinstance(feed, Mapping) else {}), **inputs}
-        prepared = prepare(
+        return pipeline.prepare(
             self._elaborated,
             of=of,
             feed=path,
@@ -165,7 +206,6 @@ class Model:
             else weights,
             seed=seed,
         )
-        return _run(prepared.evaluate(dtype=dtype, every_node=every_node))
 
     def check(self) -> list[Diagnostic]:
         """The file's warnings; its errors would have been raised when it was loaded."""

@@ -23,7 +23,8 @@ from graphlang.ops.build import Builder
 from graphlang.ops.registry import find as find_op
 from graphlang.run import datasets, feeds
 from graphlang.run import weights as stored
-from graphlang.run.session import Evaluation, evaluate
+from graphlang.run.function import Function
+from graphlang.run.session import Evaluation, evaluate, leaves_of
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
@@ -134,7 +135,12 @@ class Prepared:
 
     @paused_collector()
     def evaluate(
-        self, *, dtype: str = "float64", every_node: bool = False, wanted: list[Node] | None = None
+        self,
+        *,
+        dtype: str = "float64",
+        every_node: bool = False,
+        wanted: list[Node] | None = None,
+        jit: bool = False,
     ) -> Evaluation:
         """Evaluate forward, and backward if there is something to differentiate."""
         return evaluate(
@@ -146,7 +152,23 @@ class Prepared:
             seed=self.seed,
             every_node=every_node,
             wanted=wanted,
+            jit=jit,
         )
+
+    def function(self, *, jit: bool = False) -> Function:
+        """The model as a function of its inputs, parameters and states (see `run/function.py`).
+
+        Raises
+        ------
+        GraphlangError
+            When there is no scalar to differentiate, or the C compiler fails.
+        """
+        if self.model.of is None:
+            problems = Problems()
+            problems.error("E0701", None, self.remarks[0] if self.remarks else "There is nothing to compute.")
+            raise GraphlangError(problems)
+        leaves = leaves_of(self.model, self.inputs, self.weights, seed=self.seed)
+        return Function(self.model, leaves, self.sizes, self.seed, jit=jit)
 
 
 @paused_collector()

@@ -17,7 +17,7 @@ ALLOWED = {
     "diagnostics": {"source"},
     "syntax": {"source", "diagnostics", "collector"},
     "types": {"source"},
-    "graph": {"source", "types"},
+    "graph": {"source", "types", "collector"},
     "ops": {"source", "types", "graph"},
     "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
     "differentiate": {"source", "types", "graph", "ops"},
@@ -32,8 +32,14 @@ ALLOWED = {
     "learning": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
+    "surfaces": {"diagnostics", "graph", "pipeline", "run", "plot"},
+    "profiling": {"types", "graph", "pipeline", "differentiate", "plan", "run", "emit"},
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
+    },
+    "server": {
+        "source", "diagnostics", "syntax", "graph", "elaborate", "differentiate", "pipeline", "learning", "surfaces", "run",
+        "emit", "draw", "plot", "files", "generators",
     },
     "files": set(),
     "collector": set(),

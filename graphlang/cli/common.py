@@ -130,12 +130,18 @@ def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> 
 
 
 def evaluated(
-    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False
+    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False, jit: bool = False
 ) -> tuple[Evaluation, Prepared]:
     """Feed and evaluate a loaded model as the run options say."""
+    ready = prepared(options, loaded)
+    return ready.evaluate(dtype=options.dtype, every_node=every_node, jit=jit), ready
+
+
+def prepared(options: argparse.Namespace, loaded: Loaded) -> Prepared:
+    """Differentiate and feed a loaded model as the run options say."""
     from graphlang.pipeline import prepare
 
-    prepared = prepare(
+    return prepare(
         loaded.model,
         of=options.of,
         feed=options.feed,
@@ -144,7 +150,26 @@ def evaluated(
         seed=options.seed,
         rows=options.rows,
     )
-    return prepared.evaluate(dtype=options.dtype, every_node=every_node), prepared
+
+
+def free_sizes(settings: Iterable[str], model: Model) -> dict[str, int]:
+    """The numbers that `--size NAME=NUMBER` gives to free sizes; raises GraphlangError for another name."""
+    problems = Problems()
+    sizes: dict[str, int] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if not text.strip().isdecimal() or name.strip() not in model.sizes.declared:
+            known = ", ".join(model.sizes.declared) or "none"
+            problems.error(
+                "E0910",
+                None,
+                f"`--size {setting}` does not name a free size.",
+                notes=[f"There are: {known}."],
+            )
+        else:
+            sizes[name.strip()] = int(text)
+    stop_on_errors(problems)
+    return sizes
 
 
 # --- writing -------------------------------------------------------------------------------------

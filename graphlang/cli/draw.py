@@ -1,6 +1,7 @@
 """Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
 
-The format follows the name of the output: .dot, .svg, .png, .pdf or .mmd (Mermaid).
+The format follows the name of the output: .dot, .svg, .png, .pdf, .mmd (Mermaid) or .html (a page in which
+boxes open).
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
-from graphlang.cli import common
+from graphlang.cli import common, steps
 from graphlang.diagnostics import GraphlangError, Problems
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
+    from graphlang.draw.elements import Scene
     from graphlang.draw.view import View
     from graphlang.graph.model import Model
 
 # Named here too, so that `--help` imports none of what draws.
-FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
+FORMATS = ("dot", "svg", "png", "pdf", "mermaid", "html")
 ENGINES = ("auto", "pygraphviz", "dot", "wasm", "builtin")
 _ENDINGS = {"gv": "dot", "mmd": "mermaid"}
 
@@ -40,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
     parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
     parser.add_argument("--close", metavar="PATH", action="append", default=[], help="close this box")
+    parser.add_argument("--unfold", action="store_true", help="draw every iteration of each loop")
+    steps.add_options(parser)
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
     way = parser.add_mutually_exclusive_group()
     way.add_argument(
@@ -74,6 +78,13 @@ def execute(options: argparse.Namespace) -> int:
         raise GraphlangError(problems)
     loaded = common.load(options.file, options.set)
     common.report(loaded.warnings, options.color)
+    if options.steps is not None and options.steps.lower().endswith(".html"):
+        common.write(options.steps, steps.page(options, loaded, _checked_view(options, loaded)))
+        return 0
+    if options.steps is not None:
+        count = steps.write_all(options, loaded, _checked_view(options, loaded))
+        common.remark(options, f"{count} frames in {options.steps}")
+        return 0
     common.write(options.output, picture(options, loaded, kind))
     return 0
 
@@ -81,19 +92,28 @@ def execute(options: argparse.Namespace) -> int:
 def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     """The picture's bytes."""
     from graphlang import pipeline
-    from graphlang.draw.render import render
-    from graphlang.draw.scene import check_size, make_scene
+    from graphlang.draw.scene import make_scene
 
     problems = Problems()
-    view = _view(options, problems)
-    common.stop_on_errors(problems)
-    check_size(loaded.model, view)
+    view = _checked_view(options, loaded)
+    if kind == "html":
+        return steps.page(options, loaded, view)
+    if steps.wants_a_story(options):
+        story = steps.story_of(options, loaded, view)
+        scene = story.scene if options.step is None else story.after(options.step)
+        return _rendered(options, scene, kind)
     model, values, gradients, parts = numbers(options, loaded)
     if view.backward and model.of is None:
         _, why = pipeline.objective(loaded.model, options.of)
         problems.error("E0708", None, "There is no backward pass to draw.", notes=[why] if why else [])
         common.stop_on_errors(problems)
-    scene = make_scene(model, values, gradients, view, parts)
+    return _rendered(options, make_scene(model, values, gradients, view, parts), kind)
+
+
+def _rendered(options: argparse.Namespace, scene: Scene, kind: str) -> bytes:
+    """A scene's bytes; tells who laid it out, if asked to."""
+    from graphlang.draw.render import render
+
     is_verbose = getattr(options, "verbose", False)
     return render(
         scene,
@@ -101,6 +121,17 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
         getattr(options, "engine", "auto"),
         lambda text: common.remark(options, text) if is_verbose else None,
     )
+
+
+def _checked_view(options: argparse.Namespace, loaded: Loaded) -> View:
+    """How the model is looked at; refuses what is too much for a picture before working out its numbers."""
+    from graphlang.draw.scene import check_size
+
+    problems = Problems()
+    view = _view(options, problems)
+    common.stop_on_errors(problems)
+    check_size(loaded.model, view)
+    return view
 
 
 def _view(options: argparse.Namespace, problems: Problems) -> View:
@@ -122,6 +153,7 @@ def _view(options: argparse.Namespace, problems: Problems) -> View:
         digits=getattr(options, "digits", None),
         backward=getattr(options, "backward", False),
         direction=getattr(options, "direction", "LR"),
+        unfold=getattr(options, "unfold", False),
     )
 
 

@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_file(parser, "graphlang run examples/product_of_sum.graph --set x=3")
     common.add_run_options(parser)
     parser.add_argument("--all", action="store_true", help="unnamed nodes too")
+    parser.add_argument("--jit", action="store_true", help="compute a graph of numbers in compiled C")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument(
         "--digits", type=common.count, default=6, metavar="N", help="significant digits (default 6)"
@@ -32,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     loaded = common.load(options.file, options.set)
-    evaluation, prepared = common.evaluated(options, loaded, every_node=options.all)
+    evaluation, prepared = common.evaluated(options, loaded, every_node=options.all, jit=options.jit)
     warned = [*loaded.warnings, *prepared.warnings]
     common.report(warned, options.color)
     failed = [c for c in evaluation.expectations if not c.ok]

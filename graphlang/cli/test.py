@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MUST_FAIL = "# test: fails"
 # Operations evaluated for the finite differences of one file: a second or two.
 BUDGET = 1_500_000
+# Rows of the file's data on which gradients are checked: more tell nothing new, and take longer.
+ROWS = 100
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -107,13 +109,13 @@ def test_file(path: str, *, seed: int | None = None) -> Result:
         if _is_about_shapes(loaded.model):
             _check_expectations([_known(e) for e in loaded.model.expectations], result)
             return result
-        evaluation = _evaluate(loaded.model, seed, result)
+        evaluation, on_few = _evaluate(loaded.model, seed, result)
     except GraphlangError as error:
         result.diagnostics.extend(error.diagnostics)
         return result
     _check_expectations(evaluation.expectations, result)
-    if evaluation.model.of is not None:
-        _check_gradients(evaluation, result)
+    if on_few.model.of is not None:
+        _check_gradients(on_few, result)
     return result
 
 
@@ -152,12 +154,27 @@ def _known(e: Expectation) -> Checked:
     return check(e, {}, {})
 
 
-def _evaluate(model: Model, seed: int | None, result: Result) -> Evaluation:
+def _evaluate(model: Model, seed: int | None, result: Result) -> tuple[Evaluation, Evaluation]:
+    """On all data, for the expectations, and on some rows, for the gradients."""
     from graphlang.pipeline import prepare
 
     prepared = prepare(model, seed=seed, stand_in=True)
     result.diagnostics.extend(prepared.warnings)
-    return prepared.evaluate()
+    evaluation = prepared.evaluate()
+    if not _has_many_rows(model, evaluation):
+        return evaluation, evaluation
+    return evaluation, prepare(model, seed=seed, stand_in=True, rows=ROWS).evaluate()
+
+
+def _has_many_rows(model: Model, evaluation: Evaluation) -> bool:
+    """Whether the data have more rows than gradients need, and the model takes any number of them."""
+    from graphlang.pipeline import data_of
+
+    spec = data_of(model)
+    fed = [model.inputs[c.name] for c in spec.columns if c.name in model.inputs] if spec else []
+    return bool(fed) and all(
+        n.shape and not isinstance(n.shape[0], int) and len(evaluation.leaves[n.path]) > ROWS for n in fed
+    )
 
 
 def _check_expectations(found: Iterable[Checked], result: Result) -> None:

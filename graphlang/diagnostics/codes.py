@@ -509,9 +509,9 @@ COMPILE_TIME_VALUES = {
     ),
     "E0609": Code(
         "an optimizer or a schedule that does not fit",
-        "An optimizer binds `weight` anew, from `weight`, `gradient`, `step`, its settings and its states, all of"
-        " which keep their types. A schedule is a gate of the time (`t`, `dt`, `epochs`, all scalars) that gives"
-        " the number by which `lr` is multiplied.",
+        "An optimizer binds `weight` anew, from `weight`, `gradient`, `step`, its settings and its states,"
+        " all of which keep their types. A schedule is a gate of the time (`t`, `dt`, `epochs`, all scalars)"
+        " that gives the number by which `lr` is multiplied.",
         "optimizer lazy(lr: float = 0.1) { v = lr * gradient }\nparam w = 1\nloss = w ^ 2\n"
         "train {\n  minimize = loss\n  optimizer = lazy()\n}",
         "optimizer lazy(lr: float = 0.1) { weight = weight - lr * gradient }\nparam w = 1\nloss = w ^ 2\n"
@@ -693,18 +693,28 @@ RUNNING = {
     ),
     "E0915": Code(
         "training that came to numbers that are not finite",
-        "The loss or a gradient became infinite or NaN. The message names the first node at which that happened,"
-        " and the largest gradients; what was written before the step is good.",
+        "The loss or a gradient became infinite or NaN. The message names the first node at which that"
+        " happened, and the largest gradients; what was written before the step is good.",
     ),
     "E0916": Code(
         "a checkpoint that cannot be gone on with",
-        "A run is taken up again with the model, the settings and the data that it was started with, from a whole"
-        " checkpoint.",
+        "A run is taken up again with the model, the settings and the data that it was started with, from a"
+        " whole checkpoint.",
     ),
     "E0917": Code(
         "nothing to train",
-        "A file that is trained has a train block which says what is minimised, and parameters that it depends"
-        " on: `train on digits { minimize = loss }`.",
+        "A file that is trained has a train block which says what is minimised, and parameters that it"
+        " depends on: `train on digits { minimize = loss }`.",
+    ),
+    "E0918": Code(
+        "no C compiler for --jit",
+        "Compiled evaluation needs a C compiler called `cc`, `gcc` or `clang`, or the one that the variable"
+        " CC names. Without `--jit` none is needed, and the numbers are the same.",
+    ),
+    "E0919": Code(
+        "threads that cannot be used",
+        "`--threads` holds BLAS, the library that multiplies matrices, to one thread in each of its own."
+        " That needs threadpoolctl (`pip install 'graphlang[threads]'`).",
     ),
 }
 

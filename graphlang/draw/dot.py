@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
 from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
-from graphlang.draw.sizes import block_width, wire_width
+from graphlang.draw.sizes import block_width, branch_texts, caption_lines, wire_width
 from graphlang.draw.styles import ITEM_STYLES
 from graphlang.draw.text import COLUMN, is_grid
 from graphlang.draw.theme import FONT, THEMES, Theme
@@ -104,6 +104,9 @@ class Writer:
         if len(scene.items) > MANY_ITEMS:
             # Graphviz's own limits on perfecting a layout; the picture is as good, and done in seconds.
             _set(graph, nslimit=2, nslimit1=2, mclimit=0.5)
+        if scene.caption:
+            text = '<BR ALIGN="LEFT"/>'.join(html(line) for line in caption_lines(scene))
+            _set(graph, label=f'<{text}<BR ALIGN="LEFT"/>>', labelloc="b", labeljust="l", fontsize=16)
         if scene.description:
             _set(graph, tooltip=quoted(scene.description))
         defaults = {
@@ -160,6 +163,9 @@ class Writer:
         if not self.scene.shows_numbers and item.id in self.flow.spine:
             attributes["group"] = "spine"
         attributes["class"] = item.kind
+        if item.is_current:
+            # Thick and doubled, so that colour is not the only cue.
+            attributes |= {"color": getattr(self.theme, self.scene.accent), "penwidth": 3, "peripheries": 2}
         self.node(graph, self.name("item", item.id), attributes, item.id, item.tooltip)
 
     def _wire(self, graph: Any, wire: Wire) -> None:
@@ -168,7 +174,10 @@ class Writer:
 
     def item_attributes(self, item: Item) -> dict[str, Any]:
         """How an item looks."""
-        return ITEM_STYLES[item.kind](item, self.theme)
+        attributes = ITEM_STYLES[item.kind](item, self.theme)
+        if item.fill:
+            attributes["fillcolor"] = item.fill
+        return attributes
 
     def wire_attributes(self, wire: Wire) -> dict[str, Any]:
         """How the labelled middle of a wire looks."""
@@ -237,12 +246,13 @@ class Writer:
         if not rows:
             return name or "&#160;"
         # A table in a cell grows to fill it; empty cells at both sides take that room.
+        is_known = any(line.strip() for line in lines)
         room = max(int(self.wire_width - block_width(lines, is_bold=bool(tag))) // 2, 0)
         side = f'<TD WIDTH="{room}"></TD>'
         title = f'<TR><TD COLSPAN="3">{name}</TD></TR>' if name else ""
         return (
             f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{title}<TR>{side}<TD>'
-            '<TABLE BORDER="1" SIDES="LR" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"'
+            f'<TABLE BORDER="{int(is_known)}" SIDES="LR" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"'
             f' COLOR="{colour}">{"".join(rows)}</TABLE></TD>{side}</TR></TABLE>'
         )
 
@@ -335,7 +345,7 @@ class Writer:
                               **(attributes | label))  # fmt: skip
                 here, attributes = name, attributes | {"tailclip": "false"}
             target = self.name("item", use.target)
-            if use.part:
+            if branch_texts(use):
                 attributes |= {"class": "branch", **self.part_label(use)}
             elif not is_labelled:
                 attributes |= self.shape_label(wire)
@@ -365,12 +375,16 @@ class Writer:
         }
 
     def part_label(self, use: Use) -> dict[str, Any]:
-        """The part of the gradient that a branch brings."""
-        return {
-            "label": '<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1"><TR><TD>'
-            f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>'
-            "</TD></TR></TABLE>>"
-        }
+        """The local derivative at a branch, and the part of the gradient that it brings."""
+        rows = []
+        if use.local:
+            local = "&#160;" * len(use.local) if use.is_local_hidden else html(use.local)
+            rows.append(f'<FONT COLOR="{self.theme.text}" POINT-SIZE="11">{local}</FONT>')
+        if use.part:
+            rows.append(f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>')
+        cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
+        return {"label": f"<{table}{cells}</TABLE>>"}
 
 
 def _spacing(scene: Scene) -> tuple[float, float]:

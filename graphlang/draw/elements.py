@@ -29,6 +29,10 @@ class Item:
     tooltip : str
     is_nested : bool
         For a closed network: whether it contains networks.
+    is_current : bool
+        Whether the step that is shown computes something here.
+    fill : str
+        A colour in place of the theme's.
     """
 
     id: str
@@ -38,6 +42,8 @@ class Item:
     box: str = ""
     tooltip: str = ""
     is_nested: bool = False
+    is_current: bool = False
+    fill: str = ""
 
     @property
     def is_source(self) -> bool:
@@ -47,11 +53,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One branch of a wire: where it ends, and its part of the gradient (`+ 2`) if the wire forks."""
+    """One branch of a wire: where it ends, and its part of the gradient (`+ 2`) if the wire forks.
+
+    `local` is the local derivative there, what a change of the wire does to the gate's result; it keeps its
+    room while it is hidden.
+    """
 
     target: str
     position: int
     part: str = ""
+    local: str = ""
+    is_local_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,8 @@ class Wire:
 
     `value` and `gradient` are lines of text, empty where there is none; several are the rows of a matrix,
     with `text.COLUMN` between their cells. `has_strange_value` and
-    `has_strange_gradient` say that NaN or an infinity is in them.
+    `has_strange_gradient` say that NaN or an infinity is in them. `node` is the path of the node whose
+    numbers they are; `is_current` says that the step that is shown has just computed one of them.
     """
 
     id: str
@@ -73,6 +86,13 @@ class Wire:
     tooltip: str = ""
     has_strange_value: bool = False
     has_strange_gradient: bool = False
+    node: str = ""
+    is_current: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells it from other wires: its node; inside a folded loop it has none, but many."""
+        return self.node or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +111,9 @@ class Scene:
     """A picture's content. Items are in topological order, sources in the order of the file.
 
     `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes. `direction`
-    is `LR` or `TB`: where wires run.
+    is `LR` or `TB`: where wires run. `caption` stands below the picture, which is at least `least_width`
+    points wide; `accent` names the theme's colour for what is current. `full` is the finished picture of
+    which this is a step: it says the places of both.
     """
 
     name: str
@@ -102,3 +124,7 @@ class Scene:
     shows_numbers: bool = False
     description: str = ""
     direction: str = "LR"
+    caption: tuple[str, ...] = ()
+    accent: str = "value"
+    least_width: float = 0.0
+    full: Scene | None = None

@@ -37,6 +37,7 @@ def place(scene: Scene, engine: str = "auto") -> tuple[Layout, str]:
     GraphlangError
         E0914 if there is no such engine, if it is not installed, or if it fails.
     """
+    scene = scene.full or scene
     if engine == "auto" and len(scene.items) > _LARGE:
         return lay_out(scene), "builtin"
     if engine not in ENGINES:

@@ -73,7 +73,7 @@ def _symbol(node: Node) -> str:
 
 def _closed_item(outline: Outline, scope: Scope) -> Item:
     box = outline.box_of[scope.path]
-    if scope.kind != "network":
+    if scope.kind not in ("network", "loop", "iteration"):
         op = registry.lookup(scope.name)
         symbol = op.label if op is not None and isinstance(op.label, str) else scope.name
         kind = "loss" if scope.name in _LOSSES else "gate"
@@ -83,10 +83,22 @@ def _closed_item(outline: Outline, scope: Scope) -> Item:
     words = [text.count_label(layers, "layer")] if layers else []
     if count:
         words.append(f"{count:,}" if box else text.count_label(count, "parameter"))
-        words += [] if contents.has_own else ["shared"]
+        words += [] if contents.has_own or scope.kind != "network" else ["shared"]
     return Item(
-        scope.path, "network", _shortened(scope.title), " · ".join(words), box, scope.path, layers > 0
+        scope.path,
+        "network",
+        _times(scope.path, outline) + _shortened(scope.title),
+        " · ".join(words),
+        box,
+        scope.path,
+        layers > 0,
     )
+
+
+def _times(path: str, outline: Outline) -> str:
+    """What stands before the title of a folded loop."""
+    count = outline.folds.counts.get(path)
+    return f"×{count}  " if count else ""
 
 
 def make_boxes(model: Model, outline: Outline) -> list[Box]:
@@ -102,7 +114,8 @@ def make_boxes(model: Model, outline: Outline) -> list[Box]:
             scope = model.scopes[path]
             count = outline.contents[path].parameter_count
             detail = f"{count:,}" if parent else text.count_label(count, "parameter")
-            result.append(Box(path, scope.kind, _shortened(scope.title), detail if count else "", parent))
+            title = _times(path, outline) + _shortened(scope.title)
+            result.append(Box(path, scope.kind, title, detail if count else "", parent))
     return result
 
 

@@ -1,4 +1,4 @@
-"""Where the parts of gradients stand at the branches of a wire: beside their own branch, over nothing else.
+"""Where the texts of branches stand, local derivatives and parts of gradients: beside their own branch.
 
 For each, places along the branch are tried on all sides, those near its end first; the one that covers least
 is taken. What a place may cover is found in a grid of squares, so that only the neighbourhood is looked at.
@@ -12,8 +12,7 @@ from math import ceil, hypot
 
 from graphlang.draw.elements import Scene
 from graphlang.draw.geometry import Layout, Line, Placed, Point
-from graphlang.draw.metrics import text_width
-from graphlang.draw.sizes import PART_SIZE
+from graphlang.draw.sizes import branch_size, branch_texts
 
 # Distance of the points that stand for a line, and the side of a square of the grid.
 _STEP, _SQUARE = 4.0, 64.0
@@ -37,9 +36,14 @@ Rectangle = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def place_parts(scene: Scene, layout: Layout) -> None:
-    """Give every branch that brings a part of a gradient the place of its text."""
-    parts = {(wire.id, i): use.part for wire in scene.wires for i, use in enumerate(wire.uses) if use.part}
-    if not parts:
+    """Give every branch that has a text the place of it."""
+    sizes = {
+        (wire.id, i): branch_size(use)
+        for wire in scene.wires
+        for i, use in enumerate(wire.uses)
+        if branch_texts(use)
+    }
+    if not sizes:
         return
     ground = _Ground(layout)
     lines_of: dict[str, list[Line]] = {}
@@ -47,13 +51,12 @@ def place_parts(scene: Scene, layout: Layout) -> None:
         lines_of.setdefault(line.wire, []).append(line)
     # A branch into an open box has several stretches: the last one, which ends at the item, has the text.
     having = [
-        k for k, line in enumerate(layout.lines) if (line.wire, line.use) in parts and line.tip is not None
+        k for k, line in enumerate(layout.lines) if (line.wire, line.use) in sizes and line.tip is not None
     ]
     for k in having * _ROUNDS:
         line = layout.lines[k]
         others = [o for o in lines_of[line.wire] if o.points != line.points]
-        width = text_width(parts[line.wire, line.use], PART_SIZE)
-        layout.lines[k] = replace(line, label=ground.best(k, line, others, width))
+        layout.lines[k] = replace(line, label=ground.best(k, line, others, sizes[line.wire, line.use]))
 
 
 class _Ground:
@@ -74,7 +77,7 @@ class _Ground:
                 for square in _squares(rectangle):
                     self.items.setdefault(square, []).append(rectangle)
 
-    def best(self, key: int, line: Line, others: list[Line], width: float) -> Point:
+    def best(self, key: int, line: Line, others: list[Line], size: Point) -> Point:
         """The middle of a text beside a line, one of several of a wire, where it covers least.
 
         The text is known by its `key`: asked again, it makes room for those placed since.
@@ -85,17 +88,17 @@ class _Ground:
         cheapest, best = float("inf"), along[-1]
         for rank, fraction in enumerate(_PLACES):
             x, y = along[round(fraction * (len(along) - 1))]
-            for dx, dy, extra in _sides(width):
+            for dx, dy, extra in _sides(size):
                 place = (x + dx, y + dy)
-                cost = self._cost(place, width) + _WORSE * rank + extra + _doubt(place, along, astray)
+                cost = self._cost(place, size) + _WORSE * rank + extra + _doubt(place, along, astray)
                 if cost < cheapest:
                     cheapest, best = cost, place
-        self.texts[key] = _rectangle(best, width)
+        self.texts[key] = _rectangle(best, size)
         return best
 
-    def _cost(self, place: Point, width: float) -> float:
+    def _cost(self, place: Point, size: Point) -> float:
         """How much a text at a place covers."""
-        here = left, top, right, bottom = _rectangle(place, width)
+        here = left, top, right, bottom = _rectangle(place, size)
         cost = 0.0
         if left < 2 or top < 2 or right > self.size[0] - 2 or bottom > self.size[1] - 2:
             cost += _OUTSIDE
@@ -117,9 +120,9 @@ def _distance(place: Point, points: list[Point]) -> float:
     return min((hypot(x - place[0], y - place[1]) for x, y in points), default=1e9)
 
 
-def _sides(width: float) -> Iterator[tuple[float, float, float]]:
+def _sides(size: Point) -> Iterator[tuple[float, float, float]]:
     """Where a text may stand from a point: how far to the right and down, and how much worse that is."""
-    over, beside = PART_SIZE / 2 + _BESIDE, width / 2 + _BESIDE
+    over, beside = size[1] / 2 + _BESIDE, size[0] / 2 + _BESIDE
     yield from ((0, -over, 0), (0, over, 0), (-beside, 0, 0), (beside, 0, 0))
     yield from (
         (-beside, -over / 2, 0),
@@ -146,8 +149,8 @@ def _points_on(line: Line) -> Iterator[Point]:
     yield line.tip or points[-1]
 
 
-def _rectangle(middle: Point, width: float) -> Rectangle:
-    wide, high = width / 2 + _AIR, PART_SIZE / 2 + _AIR / 2
+def _rectangle(middle: Point, size: Point) -> Rectangle:
+    wide, high = size[0] / 2 + _AIR, size[1] / 2 + _AIR / 2
     return (middle[0] - wide, middle[1] - high, middle[0] + wide, middle[1] + high)
 
 

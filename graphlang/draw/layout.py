@@ -22,12 +22,12 @@ from graphlang.draw.heights import set_heights
 from graphlang.draw.labels import place_parts
 from graphlang.draw.metrics import text_width
 from graphlang.draw.ranks import set_order, set_ranks, with_dummies
-from graphlang.draw.sizes import LINE, PART_SIZE, SHAPE_SIZE, box_title_width, item_size, wire_size
+from graphlang.draw.sizes import LINE, MARGIN, SHAPE_SIZE, box_title_width, branch_size, item_size, wire_size
 
 # Least distance between ranks where wires turn, and where all run level.
 RANK_GAP, LEVEL_GAP = 26.0, 12.0
-# Inside a box's frame, and for its title.
-MARGIN, TITLE = 14.0, 22.0
+# For a box's title.
+TITLE = 22.0
 # What each further branch of a wire adds, so that its part of the gradient has a place.
 _BRANCH = 12.0
 # Where wires go far up or down, ranks are further apart: so much of the way, and no more than this.
@@ -35,7 +35,8 @@ _SLOPE, _WIDEST = 0.3, 90.0
 
 
 def lay_out(scene: Scene) -> Layout:
-    """The place of everything in a scene."""
+    """The place of everything in a scene; in a step of a picture, that of the finished picture."""
+    scene = scene.full or scene
     found = _Boxes(scene).layout("")[0]
     if scene.direction == "TB":
         found = found.turned()
@@ -130,8 +131,8 @@ class _Boxes:
         for head, i in heads:
             use = wire.uses[i]
             is_spine = self.has_spine and (wire.source, use.target) in self.flow.spine_edges
-            part = use.part if head.kind == "item" else ""
-            length = text_width(part, PART_SIZE) if part else text_width(shape, SHAPE_SIZE)
+            part, _ = branch_size(use) if head.kind == "item" else (0.0, 0.0)
+            length = part or text_width(shape, SHAPE_SIZE)
             weight = SPINE if is_spine else 1.0
             links.append(Link(wire.id, tail, head, i, length, is_part=bool(part), weight=weight))
             shape = ""

@@ -23,6 +23,9 @@ CLASSES = {
     "v": ("fill", "value"),
     "d": ("fill", "gradient"),
     "n": ("fill", "warning"),
+    "c": ("fill", "text"),
+    "vr": ("stroke", "value"),
+    "dr": ("stroke", "gradient"),
     "vl": ("stroke", "value"),
     "dl": ("stroke", "gradient"),
     "nl": ("stroke", "warning"),
@@ -89,6 +92,8 @@ class Marks:
         self, lines: Sequence[str], left: float, middle: float, kind: str, *, is_bold: bool
     ) -> list[str]:
         """A value's or gradient's lines; a matrix has its columns aligned and brackets around it."""
+        if not any(line.strip() for line in lines):
+            return []  # not computed yet
         more = ' font-weight="bold"' if is_bold else ""
         top = middle - LINE * (len(lines) - 1) / 2
         width = block_width(lines, is_bold=is_bold)
@@ -127,6 +132,13 @@ class Marks:
             f' width="{number(w)}" height="{number(h)}" rx="9" fill="{fill}" stroke="{stroke}"'
             f' stroke-width="{number(width)}"/>'
         )
+
+    def ring(self, placed: Placed, accent: str) -> str:
+        """What makes something the current one: a thick dashed ring, so that colour is not the only cue."""
+        kind, colour = ("vr", self.theme.value) if accent == "value" else ("dr", self.theme.gradient)
+        radius = placed.height / 2 + 5 if abs(placed.width - placed.height) < 0.01 else 12
+        frame = self.frame(placed, f"ring {kind}", "none", colour, 3, grow=5)
+        return frame.replace(' rx="9"', f' rx="{number(radius)}" stroke-dasharray="7 3"')
 
     def curve(self, points: Sequence[Point]) -> str:
         """A line along Bézier curves; straight stretches are written as such."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphlang.draw import text
+from graphlang.draw.loops import Folds, fold
 from graphlang.draw.scopes import Chains, Contents, contents_of, is_backward
 from graphlang.draw.view import MANY_ITEMS, View
 from graphlang.graph.dag import ancestors
@@ -29,6 +30,8 @@ class Outline:
     gate_count: int = 0
     is_backward_drawn: bool = False
     contents: dict[str, Contents] = field(default_factory=dict)
+    folds: Folds = field(default_factory=Folds)
+    node_of: dict[str, Node] = field(default_factory=dict)  # item id -> the gate or source that it is
 
     @property
     def item_count(self) -> int:
@@ -41,10 +44,15 @@ def make_outline(model: Model, view: View) -> Outline:
     drawn = _drawn_nodes(model, view)
     chains = Chains(model)
     levels = [chains.level(path) + 1 for path, scope in model.scopes.items() if scope.kind == "network"]
-    depths = [view.depth] if view.depth is not None else range(max(levels, default=0), -1, -1)
+    folds = fold(model, chains, view.open, unfold=view.unfold)
+    depths = (
+        [view.depth or 0]
+        if view.depth is not None or view.exactly is not None
+        else range(max(levels, default=0), -1, -1)
+    )
     outline = Outline()
     for depth in depths:
-        outline = _at_depth(model, drawn, view, chains, depth)
+        outline = _at_depth(drawn, view, chains, folds, depth)
         if outline.gate_count <= MANY_ITEMS:
             break
     outline.contents = contents_of(model, chains)
@@ -73,30 +81,38 @@ def _drawn_nodes(model: Model, view: View) -> list[Node]:
     return [n for n in model.nodes if n in found]
 
 
-def _at_depth(model: Model, drawn: list[Node], view: View, chains: Chains, depth: int) -> Outline:
-    is_closed = _closing(view, chains, depth)
-    outline = Outline(is_backward_drawn=view.backward)
+def _at_depth(drawn: list[Node], view: View, chains: Chains, folds: Folds, depth: int) -> Outline:
+    is_closed = _closing(view, chains, depth, folds)
+    outline = Outline(is_backward_drawn=view.backward, folds=folds)
     placed: dict[str, tuple[Scope | None, str]] = {}
     for node in drawn:
         if number_text(node) is not None:
             continue
         # The backward pass is drawn flat: inside a closed box it would flow out of and back into it.
-        scope = "" if is_backward(node) else node.scope
+        shown = folds.shown(node)
+        scope = "" if is_backward(node) else shown.scope
         if scope not in placed:
             placed[scope] = _place(scope, chains, is_closed, outline)
         closed, box = placed[scope]
-        item = closed.path if closed is not None else node.path
+        item = closed.path if closed is not None else shown.path
         outline.nodes.append(node)
         outline.item_of[node] = item
         outline.box_of[item] = box
         if closed is not None:
             outline.closed[item] = closed
+        elif shown is node:
+            outline.node_of[item] = node
     outline.gate_count = len({i for n, i in outline.item_of.items() if i in outline.closed or not n.is_leaf})
     return outline
 
 
-def _closing(view: View, chains: Chains, depth: int) -> Mapping[str, bool]:
+def _closing(view: View, chains: Chains, depth: int, folds: Folds) -> Mapping[str, bool]:
     """Whether each scope is drawn as one item."""
+    if view.exactly is not None:
+        return {
+            path: (scope.kind in ("network", "gate") or path in folds.counts) and path not in view.exactly
+            for path, scope in chains.scopes.items()
+        }
     opened = {
         around.path
         for path, scope in chains.scopes.items()
@@ -105,7 +121,7 @@ def _closing(view: View, chains: Chains, depth: int) -> Mapping[str, bool]:
     }
     result = {}
     for path, scope in chains.scopes.items():
-        if path in view.close or scope.name in view.close:
+        if path in view.close or (scope.name in view.close and scope.kind != "iteration"):
             result[path] = True
         elif path in opened:
             result[path] = False
@@ -122,9 +138,11 @@ def _place(
     for scope in chains[path]:
         if is_closed[scope.path]:
             return scope, box
-        if scope.kind in ("network", "gate"):
-            outline.boxes.setdefault(scope.path, box)
-            box = scope.path
+        if scope.kind in ("network", "gate") or scope.path in outline.folds.iterations:
+            # The box of a folded loop is where its one iteration is drawn.
+            path = scope.parent if scope.kind == "iteration" else scope.path
+            outline.boxes.setdefault(path, box)
+            box = path
     return None, box
 
 

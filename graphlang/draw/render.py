@@ -14,7 +14,7 @@ from graphlang.draw.dot import dot_text
 from graphlang.draw.elements import Scene
 from graphlang.draw.engines import ENGINES, place
 from graphlang.draw.mermaid import mermaid_text
-from graphlang.draw.svg import SCALE, svg_text
+from graphlang.draw.svg import SCALE, document_size, svg_text
 
 FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
 # Doors through which Graphviz can paint what it lays out, too.
@@ -66,7 +66,7 @@ def render(
     from graphlang.draw.pixels import png_of
 
     try:
-        pixels = png_of(svg, max(layout.width, layout.height) * SCALE)
+        pixels = png_of(svg, max(document_size(scene, layout)) * SCALE)
     except ClosedError as reason:
         need = f"PNG needs `pip install 'graphlang[draw]'` or Graphviz: {reason}"
         return _by_graphviz(scene, "png", engine, need, remark)

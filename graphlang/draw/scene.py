@@ -14,6 +14,7 @@ from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.draw import text
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.items import make_boxes, make_items, with_repeated_sources
+from graphlang.draw.loops import names_of_loops
 from graphlang.draw.outline import Outline, make_outline
 from graphlang.draw.view import MANY_ITEMS, MOST_ITEMS, View
 from graphlang.draw.wires import Numbers, make_wires
@@ -22,6 +23,9 @@ from graphlang.graph.model import Model
 __all__ = ["Box", "Item", "Scene", "Use", "View", "Wire", "check_size", "make_scene"]
 
 _DEFAULT = View()
+_OPENABLE = frozenset({"network", "gate", "loop"})
+# Boxes that a message lists.
+_MOST_NAMES = 12
 
 
 def make_scene(
@@ -77,10 +81,11 @@ def make_scene(
 
 def _check_boxes(model: Model, view: View) -> None:
     known = {name for scope in model.scopes.values() for name in (scope.path, scope.name)}
+    known |= {name for names in names_of_loops(model).values() for name in names} if view.open else set()
     problems = Problems()
     for name in (*view.open, *view.close):
         if name not in known:
-            boxes = ", ".join(p for p, s in model.scopes.items() if s.kind in ("network", "gate"))
+            boxes = ", ".join(_some([p for p, s in model.scopes.items() if s.kind in _OPENABLE]))
             problems.error(
                 "E0909",
                 None,
@@ -89,6 +94,10 @@ def _check_boxes(model: Model, view: View) -> None:
             )
     if problems.has_errors:
         raise GraphlangError(problems)
+
+
+def _some(names: list[str]) -> list[str]:
+    return names if len(names) <= _MOST_NAMES else [*names[:_MOST_NAMES], "…"]
 
 
 def check_size(model: Model, view: View) -> None:
@@ -132,6 +141,8 @@ def _shown(
 ) -> frozenset[str]:
     if view.show is not None:
         return view.show
-    if (values or gradients) and outline.gate_count <= MANY_ITEMS:
+    # Inside a folded loop there would be one number for each iteration.
+    has_folds = any(path in outline.folds.counts for path in outline.boxes)
+    if (values or gradients) and outline.gate_count <= MANY_ITEMS and not has_folds:
         return frozenset({"values", "grads"})
     return frozenset({"shapes"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import ceil
 
-from graphlang.draw.elements import Box, Item, Wire
+from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.metrics import text_width
 from graphlang.draw.text import COLUMN, is_grid
 
@@ -16,6 +16,11 @@ NAME_SIZE, TITLE_SIZE, DETAIL_SIZE, VALUE_SIZE, PART_SIZE, SHAPE_SIZE = 17, 13, 
 LINE, COLUMN_GAP = 16.0, 9.0
 # Between a wire and the text above or below it, what is left around the text, and the least width of both.
 _BESIDE, _AROUND, _NARROWEST = 6.0, 10.0, 30.0
+# Around a picture, for a line of its caption, and the sizes of the caption's first and later lines.
+MARGIN, CAPTION_LINE = 14.0, 24.0
+CAPTION_SIZES = (16.0, 14.0)
+# Height of a line of what stands beside a branch.
+BRANCH_LINE = 13.0
 # In DOT: points per character of a wire's text, what is left around it, and the least width.
 _DOT_CHARACTER, _DOT_AROUND, _DOT_NARROWEST = 8, 8, 24
 
@@ -92,6 +97,18 @@ def column_widths(lines: Sequence[str], *, is_bold: bool = False) -> list[float]
     ]
 
 
+def branch_texts(use: Use) -> tuple[str, ...]:
+    """What stands beside a branch, from above: its local derivative, its part of the gradient."""
+    return tuple(text for text in (use.local, use.part) if text)
+
+
+def branch_size(use: Use) -> tuple[float, float]:
+    """Width and height of what stands beside a branch."""
+    texts = branch_texts(use)
+    width = max((text_width(text, PART_SIZE) for text in texts), default=0.0)
+    return width, BRANCH_LINE * (len(texts) - 1) + PART_SIZE if texts else 0.0
+
+
 def _characters(lines: Sequence[str]) -> int:
     """How wide lines are, in characters as wide as the widest of most texts."""
     if is_grid(lines):
@@ -108,3 +125,17 @@ def wire_width(wires: Iterable[Wire]) -> int:
             lines.append(len(wire.value[-1]) + len(wire.name) + 1)
         longest = max([longest, *lines])
     return max(_DOT_NARROWEST, _DOT_CHARACTER * longest + _DOT_AROUND)
+
+
+# --- captions ------------------------------------------------------------------------------------
+
+
+def caption_lines(scene: Scene) -> tuple[str, ...]:
+    """The lines below a picture; two as soon as there is one, so that frames are equally high."""
+    return (*scene.caption, "")[:2] if scene.caption else ()
+
+
+def caption_width(lines: Iterable[str]) -> float:
+    """The width that a caption needs."""
+    widths = [text_width(line, CAPTION_SIZES[min(i, 1)]) for i, line in enumerate(lines) if line]
+    return max(widths, default=0.0) + 2 * MARGIN if widths else 0.0

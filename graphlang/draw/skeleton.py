@@ -14,7 +14,14 @@ from typing import Any
 from graphlang.draw.dot import Writer
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.metrics import text_width
-from graphlang.draw.sizes import PART_SIZE, SHAPE_SIZE, box_title_width, item_size, wire_size
+from graphlang.draw.sizes import (
+    SHAPE_SIZE,
+    box_title_width,
+    branch_size,
+    branch_texts,
+    item_size,
+    wire_size,
+)
 
 # Font size of the zeros, and about how wide one is in any font that an engine may assume.
 _SIZE, _ZERO = 13, 0.58
@@ -88,8 +95,10 @@ class Skeleton(Writer):
         return {"label": _zeros(text_width(wire.shape, SHAPE_SIZE) + _AIR), "fontsize": _SIZE}
 
     def part_label(self, use: Use) -> dict[str, Any]:
-        """Room for a part of a gradient."""
-        return {"label": _zeros(text_width(use.part, PART_SIZE) + _AIR), "fontsize": _SIZE}
+        """Room for what stands beside a branch."""
+        width, _ = branch_size(use)
+        rows = "\\n".join([_zeros(width + _AIR).strip('"')] * len(branch_texts(use)))
+        return {"label": f'"{rows}"', "fontsize": _SIZE}
 
 
 def _fixed(width: float, height: float, shape: str) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class View:
         `slide`, `print`, `colorblind` or `dark`.
     digits : int or None
         Decimals of every number; None chooses.
+    unfold : bool
+        Draw every iteration of each loop; else a loop of equal iterations is one box, `×12`.
+    exactly : frozenset of str or None
+        Paths of the boxes that are open, whatever `depth`, `open` and `close` say; a folded loop may be
+        closed, too.
     backward : bool
         Draw the nodes of the backward pass too.
     direction : str
@@ -41,5 +46,7 @@ class View:
     show: frozenset[str] | None = None
     theme: str = "slide"
     digits: int | None = None
+    unfold: bool = False
+    exactly: frozenset[str] | None = None
     backward: bool = False
     direction: str = "LR"

@@ -341,7 +341,7 @@ def _choose(ctx: Context, setting: str, expr: tree.Expr) -> None:
 
 
 def _callee(ctx: Context, setting: str, name: str) -> Any:
-    """The definition of an optimizer or schedule: the file's own, else the library's; None if there is none."""
+    """The definition of an optimizer or schedule: the file's own, else the library's, else None."""
     kind = "optimizer" if setting == "optimizer" else "gate"
     module = ctx.frame.module
     own = module.own.get(name, module.imported.get(name))

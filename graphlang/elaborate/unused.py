@@ -6,7 +6,8 @@ for names that nothing binds, so that a file is told about all its mistakes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 
 from graphlang.diagnostics import Label
 from graphlang.elaborate.context import Context, Frame
@@ -25,9 +26,9 @@ _IMPLICIT = {"init": ("fan_in", "fan_out"), "optimizer": ("weight", "gradient", 
 def check_cycles(ctx: Context, module: Module) -> None:
     """Report definitions that call one another in a circle, once per circle."""
     uses = {d.name: _definitions_used(d, module) for d in module.definitions()}
-    if not any(uses.values()):
+    if not _has_cycle(uses):
         return
-    import networkx as nx
+    import networkx as nx  # takes longer to import than most files to compile
 
     graph = nx.DiGraph([(name, used) for name, found in uses.items() for used in found])
     for component in nx.strongly_connected_components(graph):
@@ -35,6 +36,14 @@ def check_cycles(ctx: Context, module: Module) -> None:
         if len(cyclic) < 2 and not graph.has_edge(cyclic[0], cyclic[0]):
             continue
         _report_cycle(ctx, module, cyclic, uses)
+
+
+def _has_cycle(uses: Mapping[str, Iterable[str]]) -> bool:
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _report_cycle(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 import textwrap
 import types
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.emit.number_functions import PREFIX, helpers_of, number_function
 from graphlang.graph.op import Op
 from graphlang.graph.show import Text, size_text
 from graphlang.types.dims import Dim
@@ -100,6 +102,19 @@ class Kernels:
                 given["dtype"] = np.float64
             template = self._templates[key] = self._template(op, len(operands), given, seed)
         return template.filled(operands)
+
+    def number_call(self, op: Op, operands: Sequence[Text], attrs: Mapping[str, Any]) -> Text:
+        """The expression for an operation on numbers that its spelling defines."""
+        name = f"{PREFIX}{op.name}"
+        if name not in self.definitions:
+            for helper in helpers_of(op):
+                self.copy(helper)
+            if "math." in (text := number_function(op, one_expression(op))):
+                self._define("math", math)
+            self.definitions[name] = text
+        defaults = {a.name: a.default for a in op.attrs}
+        told = [f"{k}={ast.unparse(self.value(v))}" for k, v in attrs.items() if not _same(v, defaults[k])]
+        return Text(f"{name}({', '.join([*(o.text for o in operands), *told])})", ATOM)
 
     def _template(self, op: Op, count: int, given: Mapping[str, Any], seed: str) -> _Template:
         expression = _formula(op)
@@ -308,6 +323,12 @@ def _formula(op: Op) -> ast.expr | None:
     if any(n not in {w.name for w in op.wires} for n in names if n in _globals_used(op.kernel) and n != "np"):
         return None
     return expression
+
+
+def one_expression(op: Op) -> str | None:
+    """The text of a kernel that is an expression to be written in place, else None."""
+    expression = _formula(op)
+    return None if expression is None else ast.unparse(expression)
 
 
 def _without_docstring(tree: ast.FunctionDef) -> list[ast.stmt]:

@@ -1,7 +1,8 @@
 """The statements of one function of an exported script.
 
 A number in a formula is a Python number where it meets an array, and a NumPy number where it would otherwise
-meet only its like: Python's own arithmetic raises errors where NumPy gives an infinity.
+meet only its like: Python's own arithmetic raises errors where NumPy gives an infinity. Where everything is
+in float64, functions of numbers are those that define them (`number_functions.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from graphlang.emit.writer import Names, quoted
 from graphlang.graph.node import Node
 from graphlang.graph.show import Text
 from graphlang.ops import registry
+from graphlang.plan.spelled import differs
 from graphlang.types.dims import Dim
 from graphlang.types.tensor import DType
 
@@ -47,7 +49,7 @@ class Home:
     fits : function
         Whether a node's formula may go into that of the only node that uses it.
     types : mapping of DType to str
-        NumPy's types.
+        NumPy's types; `NUMPY` itself where the script computes in float64, come what may.
     """
 
     kernels: Kernels
@@ -118,7 +120,11 @@ class Block:
             return Text(f"params[{quoted(node.path)}]", ATOM)
         if node.op == "transpose" and node.inputs[0].type.rank == 2:
             return Text(f"{self.operand(node.inputs[0]).within(ATOM)}.T", ATOM)
-        return self._home.kernels.call(registry.find(node.op), self._operands(node), node.attrs)
+        kernels, op = self._home.kernels, registry.find(node.op)
+        if self._home.types is NUMPY and differs(node, op):
+            operands = [self._bare(n) or self.operand(n) for n in self._home.told(node).inputs]
+            return kernels.number_call(op, operands, node.attrs)
+        return kernels.call(op, self._operands(node), node.attrs)
 
     def _operands(self, node: Node) -> list[Text]:
         inputs = self._home.told(node).inputs

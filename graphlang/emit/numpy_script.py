@@ -3,7 +3,8 @@
 `parameters(seed)` says where learning starts, `forward(inputs, params)` computes every value by the file's
 own names, `backward(values)` has one line for each step of the chain rule. Run with `--json` the script
 prints the object of `graphlang run --json`, the same bits: it does the plan's operations, each as its own
-kernel writes it (`kernels.py`), on numbers of the same kinds.
+kernel writes it (`kernels.py`), or for numbers its spelling (`number_functions.py`), on numbers of the same
+kinds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from graphlang.emit import numpy_main
 from graphlang.emit.formulas import uses_of
 from graphlang.emit.kernels import Kernels
+from graphlang.emit.number_functions import PREFIX
 from graphlang.emit.numpy_block import Block, Home
 from graphlang.emit.numpy_data import data_function
 from graphlang.emit.numpy_functions import Functions, in_order
@@ -33,7 +35,7 @@ from graphlang.types.tensor import DType
 _OWN = (
     "np argparse csv json re math string Path NODES INPUTS SHAPES WHOLE inputs params values seed"
     " gradients parameters forward backward expectations holds failure brief nested plain data main read_feed"
-    " read_table column columns"
+    " read_table column columns math power positive negative"
 )
 # The formula of one parameter's start may be this long.
 _MAX_START = 160
@@ -78,7 +80,9 @@ def numpy_script(model: Model, *, folder: str = ".", seed: int = 0) -> str:
 
 
 def _reserved() -> set[str]:
-    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_OWN.split(), *registry.all_ops()}
+    ops = registry.all_ops()
+    taken = {*_OWN.split(), *ops, *(PREFIX + name for name in ops)}
+    return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *taken}
 
 
 def _docstring(model: Model) -> str:

@@ -115,7 +115,8 @@ class Op:
     `is_view` that the result may lie in the memory of the first operand.
     `scalar` is the same formula for plain Python floats and booleans, as text in which `{x}` stands for the
     operand or attribute `x`, or as a function from their texts to the text. It may call the functions of
-    `ops/spelling.py`, gives the kernel's bits, and may raise where Python has no answer (`1.0 / 0.0`).
+    `ops/spelling.py`, and may raise where Python has no answer (`1.0 / 0.0`). It gives the kernel's bits, but
+    for the last digits of functions of which NumPy has its own version: in float64 it defines the result.
     """
 
     name: str
@@ -137,9 +138,15 @@ class Op:
 
     # Whether floats pass as they are; worked out once, since it is asked for every node.
     takes_floats: bool = field(init=False)
+    # Whether numbers beside a float become floats.
+    joins_floats: bool = field(init=False)
+    # The defaults of the attributes.
+    defaults: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.takes_floats = not any(w.kind in ("Int", "Bool") for w in self.wires)
+        self.joins_floats = all(w.kind in ("Float", "Number", "Same") for w in self.wires)
+        self.defaults = {a.name: a.default for a in self.attrs}
 
     @property
     def is_variadic(self) -> bool:

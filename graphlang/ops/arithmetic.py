@@ -85,8 +85,9 @@ def _(g: Wire, z: Wire, x: Wire, y: Wire) -> Any:
 
 
 def _spelled_power(x: str, y: str) -> str:
-    """As `np.power`, which squares for an exponent of 2 instead of calling the C library."""
-    return f"{x} * {x}" if y == "2.0" else f"power({x}, {y})"
+    """As `np.power`, which calls the C library only for exponents that have no formula of their own."""
+    exact = {"2.0": f"{x} * {x}", "1.0": x, "0.5": f"sqrt({x})", "(-1.0)": f"1.0 / {x}"}
+    return exact.get(y, f"power({x}, {y})")
 
 
 @op(rule=broadcasting, infix="^", label="xʸ", name="pow", scalar=_spelled_power, samples=(

@@ -173,7 +173,7 @@ def _(g: Wire, y: Wire, x: Wire) -> Any:
     return g * (1.0 + y * y)
 
 
-@op(rule=elementwise, scalar="float(tanh({x}))", samples=_ANY)
+@op(rule=elementwise, scalar="tanh({x})", samples=_ANY)
 def tanh(x: Float) -> Float:
     """Hyperbolic tangent of every entry."""
     return np.tanh(x)

@@ -39,6 +39,11 @@ def windows_of(x: Any, size: Any, stride: Any, padding: Any, dilation: Any) -> A
         framed[:, top : top + h, left : left + w] = x.transpose(0, 2, 3, 1)
     else:
         framed = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    return windows_in(framed, size, stride, dilation)
+
+
+def windows_in(framed: Any, size: Any, stride: Any, dilation: Any) -> Any:
+    """The windows of images [N, H, W, C] as they are, as a view."""
     (down, across), (dy, dx) = pair(stride), pair(dilation)
     spans = (dy * (size[0] - 1) + 1, dx * (size[1] - 1) + 1)
     windows = np.lib.stride_tricks.sliding_window_view(framed, spans, axis=(1, 2))

@@ -1,12 +1,8 @@
 """What the spelling of an operation for plain floats may call (`Op.scalar`).
 
-The functions are those of `math`, and a few of our own where Python's answer would differ from NumPy's.
-They take and return Python floats. Where NumPy answers NaN or an infinity, those of `math` may raise
-`ValueError` or `OverflowError`; whoever calls them asks NumPy then.
-
-`math` and NumPy give the same bits, with one exception: NumPy has a `tanh` of its own, up to 3 units in the
-last place from the C library's, so that one is NumPy's here too. (On processors or systems for which NumPy also brings its own `exp`, `log`,
-`sin` or `cos`, these may differ in the last place too.)
+The functions are the C library's, by way of `math`, and a few of our own where Python's answer would differ
+from NumPy's. They take and return Python floats. Where NumPy answers NaN or an infinity, those of `math` may
+raise `ValueError` or `OverflowError`; whoever calls them asks NumPy then (`plan/spelled.py`).
 """
 
 from __future__ import annotations
@@ -14,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 
 def power(x: float, y: float) -> float:
@@ -36,12 +30,16 @@ def sign(x: float) -> float:
 
 def positive(x: float) -> float:
     """`np.maximum(x, 0)`: NaN stays, zero has no sign."""
-    return 0.0 if x <= 0.0 else x
+    if x <= 0.0:
+        return 0.0
+    return x
 
 
 def negative(x: float) -> float:
     """`np.minimum(x, 0)`: NaN stays, zero has no sign."""
-    return 0.0 if x >= 0.0 else x
+    if x >= 0.0:
+        return 0.0
+    return x
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -59,5 +57,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": math.sin,
     "sqrt": math.sqrt,
     "tan": math.tan,
-    "tanh": np.tanh,
+    "tanh": math.tanh,
 }

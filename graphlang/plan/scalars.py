@@ -8,20 +8,20 @@ variable and changes no digit. What only other chunks read lies in the slots as 
 else as NumPy's.
 
 All names in the text are made here (`v` and `s` with numbers of slots, and those of `ops/spelling.py`), and
-numbers are written by `repr`. Nothing of the user's file gets into it.
+numbers are written by `repr`. Nothing of the user's file gets into it. Since a spelling defines what its
+operation gives for numbers (`plan/spelled.py`), the text computes what the interpreter does, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import groupby
 
 from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
-from graphlang.graph.op import Op
 from graphlang.plan.schedule import Plan, Step
+from graphlang.plan.spelled import attribute_texts, is_number, is_spelled, number_literal, speller
 from graphlang.types.tensor import DType
 
 # Steps in a chunk. The backward pass reads nearly every value of the forward pass; where both are in one
@@ -71,8 +71,14 @@ def find_chunks(plan: Plan, size: int = CHUNK) -> list[Chunk]:
     spans = list(_spans(plan.steps, size))
     if not spans:
         return []
-    traffic, literals = _Traffic(plan, spans), _literals(plan)
-    return [_Writer(traffic, literals).chunk(plan.steps, start, stop) for start, stop in spans]
+    traffic, literals = Traffic(plan, spans), literals_of(plan)
+    return [_chunk(plan, traffic, literals, start, stop) for start, stop in spans]
+
+
+def _chunk(plan: Plan, traffic: Traffic, literals: Mapping[int, str], start: int, stop: int) -> Chunk:
+    writer = Writer(traffic, literals)
+    writer.write(plan.steps[start:stop])
+    return writer.chunk(start, stop)
 
 
 def _spans(steps: Sequence[Step], size: int) -> Iterator[tuple[int, int]]:
@@ -85,22 +91,11 @@ def _spans(steps: Sequence[Step], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_scalar(step: Step) -> bool:
-    node = step.node
-    if step.op.scalar is None or not _is_number(node):
-        return False
-    for operand in node.inputs:
-        if not _is_number(operand):
-            return False
-    return not node.attrs or all(v is None or type(v) in (bool, int, float) for v in node.attrs.values())
+    return is_spelled(step.node, step.op)
 
 
-def _is_number(node: Node) -> bool:
-    kind = node.type
-    return kind.shape == () and (kind.dtype is DType.FLOAT or kind.dtype is DType.BOOL)
-
-
-class _Traffic:
-    """Which values go in and out of the chunks.
+class Traffic:
+    """Which values go in and out of the chunks, the spans of steps.
 
     Attributes, each with an entry per slot
     ---------------------------------------
@@ -138,12 +133,12 @@ def _read_outside(steps: Sequence[Step], spans: Sequence[tuple[int, int]]) -> It
         at = stop
 
 
-class _Writer:
-    """The text of one chunk as it grows."""
+class Writer:
+    """The text of a function's body as it grows."""
 
-    def __init__(self, traffic: _Traffic, literals: Mapping[int, str]):
+    def __init__(self, traffic: Traffic, literals: Mapping[int, str]):
         self.traffic = traffic
-        self.lines = ["def run(s):"]
+        self.lines: list[str] = []
         self.reads: list[int] = []
         self.writes: list[int] = []
         # For each slot a variable or a number that can stand anywhere.
@@ -151,12 +146,12 @@ class _Writer:
         # Expressions that will be put in place of their only use, with their levels of brackets.
         self.waiting: dict[int, tuple[str, int]] = {}
 
-    def chunk(self, steps: Sequence[Step], start: int, stop: int) -> Chunk:
-        """The function of some steps."""
+    def write(self, steps: Sequence[Step]) -> None:
+        """Add some steps."""
         known, waiting, lines = self.known, self.waiting, self.lines
         uses, is_left = self.traffic.uses, self.traffic.is_left
-        for node, op, sources, target, _ in steps[start:stop]:
-            spell, is_once = _speller(op)
+        for node, op, sources, target, _ in steps:
+            spell, is_once = speller(op)
             depth, texts = 1, []
             for slot, operand in zip(sources, node.inputs, strict=True):
                 text = known.get(slot)
@@ -164,7 +159,7 @@ class _Writer:
                     text, below = self._expression(slot, operand, is_once)
                     depth = max(depth, below + 1)
                 texts.append(text)
-            text = spell(*texts, **_attributes(node)) if node.attrs else spell(*texts)
+            text = spell(*texts, **attribute_texts(node)) if node.attrs else spell(*texts)
             if is_left[target]:
                 self._leave(target, node, text)
             elif uses[target] == 1:
@@ -172,9 +167,16 @@ class _Writer:
             else:
                 lines.append(f" v{target}={text}")
                 known[target] = f"v{target}"
+
+    def chunk(self, start: int, stop: int) -> Chunk:
+        """What was written, as the function of some steps."""
         plain = [slot for slot in self.writes if not self.traffic.is_numpy[slot]]
-        text = "\n".join(lines) + "\n"
+        text = "\n".join(["def run(s):", *self.lines]) + "\n"
         return Chunk(start, stop, text, tuple(self.reads), (*self.reads, *plain))
+
+    def result(self, slot: int) -> str:
+        """What stands for a value that is asked for."""
+        return self.known.get(slot) or self.waiting[slot][0]
 
     def _expression(self, slot: int, node: Node, is_once: bool) -> tuple[str, int]:
         """What stands for an operand, and its levels of brackets; a variable if it must stand twice."""
@@ -202,37 +204,11 @@ class _Writer:
         self.lines.append(f" s[{slot}]={text}")
 
 
-# --- spelling --------------------------------------------------------------------------------------
-
-
-@cache
-def _speller(op: Op) -> tuple[Callable[..., str], bool]:
-    """How an operation is spelled, given its operands' texts; whether each of these stands there once."""
-    if not isinstance(op.scalar, str):
-        assert op.scalar is not None
-        return op.scalar, False
-    text, is_once = op.scalar, True
-    for position, wire in enumerate(op.wires):
-        is_once &= text.count(f"{{{wire.name}}}") == 1
-        text = text.replace(f"{{{wire.name}}}", f"{{{position}}}")
-    return text.format, is_once
-
-
-def _attributes(node: Node) -> dict[str, str]:
-    return {name: "None" if value is None else _literal(value) for name, value in node.attrs.items()}
-
-
-def _literal(value: bool | int | float) -> str:
-    """A number as Python reads it; NaN and the infinities are names of the text's surroundings."""
-    text = repr(value if isinstance(value, bool) else float(value))
-    return f"({text})" if text.startswith("-") else text
-
-
-def _literals(plan: Plan) -> dict[int, str]:
+def literals_of(plan: Plan) -> dict[int, str]:
     """The texts of the constants that are plain numbers."""
-    constants = [(node, slot) for node, slot in plan.leaves if node.is_const and _is_number(node)]
+    constants = [(node, slot) for node, slot in plan.leaves if node.is_const and is_number(node)]
     return {
-        slot: _literal(node.attrs["value"])
+        slot: number_literal(node.attrs["value"])
         for node, slot in constants
         if isinstance(node.attrs["value"], (bool, int, float))
     }

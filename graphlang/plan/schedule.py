@@ -14,7 +14,7 @@ from graphlang.collector import paused_collector
 from graphlang.graph.dag import ancestors
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
-from graphlang.ops import registry
+from graphlang.plan.combine import find
 from graphlang.types.dims import Dim, substitute
 
 
@@ -57,7 +57,7 @@ def make_plan(nodes: Iterable[Node], wanted: Iterable[Node]) -> Plan:
     needed = ancestors(wanted)
     order = [n for n in nodes if n in needed]
     slot = {n: i for i, n in enumerate(order)}
-    ops = {name: registry.find(name) for name in {n.op for n in order if not n.is_leaf}}
+    ops = {name: find(name) for name in {n.op for n in order if not n.is_leaf}}
     leaves = tuple((n, slot[n]) for n in order if n.is_leaf)
     return Plan(leaves, _steps(order, slot, ops, set(wanted)), {n: slot[n] for n in wanted}, len(order))
 

@@ -84,7 +84,7 @@ class GradientChecker:
         self.is_relative = is_relative
         plan = make_plan(evaluation.model.nodes, [self.of])
         self.steps = len(plan.steps)
-        self._executable = Executable(plan, evaluation.sizes, np.float64, evaluation.seed)
+        self._executable = Executable(plan, evaluation.sizes, np.float64, evaluation.seed, in_numbers=True)
         self._base = float(self._executable.run(evaluation.leaves)[self.of])
 
     def check(self, path: str, count: int | None, seed: int = 0) -> list[EntryCheck]:

@@ -9,12 +9,12 @@ as a call of NumPy for each. Compiling takes as long as interpreting ten to fift
 after ten runs, or for the first one if the caller says that there will be many. Where Python raises (a
 division by zero, an overflow, the logarithm of a negative number), NumPy computes that chunk's steps
 instead, and says infinity or NaN, or what is wrong; from then on the chunks are short, so that this costs
-little. The bits are the same. Runs in float32 are always interpreted.
+little. The bits are the same, because the interpreter computes numbers by the very spellings that are
+compiled. What does not compute in numbers (float32, training, prediction) is always interpreted.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,14 +23,12 @@ import numpy as np
 from graphlang.collector import paused_collector
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.node import Node
-from graphlang.ops.spelling import FUNCTIONS
 from graphlang.plan.scalars import CHUNK, SHORT, Chunk, find_chunks
 from graphlang.plan.schedule import Plan, Step, resolve
+from graphlang.plan.spelled import PYTHON_ERRORS, SURROUNDINGS, kernel_for
 from graphlang.source import Span
 from graphlang.types.tensor import DType
 
-# What a chunk of scalar steps raises where Python's floats have no answer but NumPy's may.
-PYTHON_ERRORS = (ArithmeticError, ValueError, TypeError)
 # The run from which on scalar steps are compiled.
 COMPILED_FROM = 11
 # What a NumPy kernel raises when the numbers do not suit it: an index out of range, an integer to a negative
@@ -54,6 +52,9 @@ class Executable:
         Where to say that a node failed; by default where it was written.
     is_repeated : bool
         Whether it will run many times, so that scalar steps are compiled at once, not at the eleventh run.
+    in_numbers : bool
+        Whether numbers are computed as their operations are spelled (`plan/spelled.py`), if in float64; by
+        default all is NumPy's.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Executable:
         seed: int = 0,
         place_of: Callable[[Node], Span | None] | None = None,
         is_repeated: bool = False,
+        in_numbers: bool = False,
     ):
         self.plan = plan
         self.dtype = dtype
@@ -75,7 +77,8 @@ class Executable:
                 self._blank[slot] = typed_constant(node, dtype)
             else:
                 self._fed.append((node.path, slot))
-        self._program = [_prepared(step, sizes or {}, dtype, seed) for step in plan.steps]
+        self._in_numbers = in_numbers and dtype is np.float64
+        self._program = [_prepared(s, sizes or {}, dtype, seed, self._in_numbers) for s in plan.steps]
         self._runs = COMPILED_FROM if is_repeated else 1
         self._chunk_size = CHUNK
         self._compiled: list[tuple[Chunk, Callable[[list[Any]], None]]] | None = None
@@ -140,7 +143,7 @@ class Executable:
     def _chunks(self) -> list[tuple[Chunk, Callable[[list[Any]], None]]]:
         """The compiled chunks, once enough runs are seen or foreseen."""
         if self._compiled is None:
-            if self._runs < COMPILED_FROM or self.dtype is not np.float64:
+            if self._runs < COMPILED_FROM or not self._in_numbers:
                 self._runs += 1
                 return []
             chunks = find_chunks(self.plan, self._chunk_size)
@@ -190,21 +193,9 @@ class Executable:
         return {by_node[n]: v for n, v in overrides.items() if n in by_node}
 
 
-# The names that a chunk's text may use besides those it makes.
-_SURROUNDINGS: dict[str, Any] = {
-    "__builtins__": {},
-    **FUNCTIONS,
-    "bool": bool,
-    "bool_": np.bool_,
-    "float64": np.float64,
-    "inf": math.inf,
-    "nan": math.nan,
-}
-
-
 def _compiled(chunk: Chunk) -> Callable[[list[Any]], None]:
     """A chunk's function. Its text holds no name and no number that `find_chunks` did not write."""
-    names = dict(_SURROUNDINGS)
+    names = dict(SURROUNDINGS)
     exec(compile(chunk.source, f"<steps {chunk.start} to {chunk.stop}>", "exec"), names)
     function: Callable[[list[Any]], None] = names["run"]
     return function
@@ -213,13 +204,14 @@ def _compiled(chunk: Chunk) -> Callable[[list[Any]], None]:
 _Prepared = tuple[Callable[..., Any], tuple[int, ...], dict[str, Any], int, tuple[int, ...]]
 
 
-def _prepared(step: Step, sizes: Mapping[str, int], dtype: Any, seed: int) -> _Prepared:
+def _prepared(step: Step, sizes: Mapping[str, int], dtype: Any, seed: int, in_numbers: bool) -> _Prepared:
     attrs = {k: resolve(v, sizes) for k, v in step.node.attrs.items()} if step.node.attrs else {}
     if step.op.is_random:
         attrs["seed"] = seed
     if step.op.needs_dtype:
         attrs["dtype"] = dtype
-    return step.op.kernel, step.sources, attrs, step.target, step.frees
+    kernel = kernel_for(step.node, step.op, in_numbers=in_numbers)
+    return kernel, step.sources, attrs, step.target, step.frees
 
 
 def typed_constant(node: Node, dtype: Any) -> Any:

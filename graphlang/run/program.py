@@ -8,7 +8,6 @@ written here. Its results have the same bits as the interpreter's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -16,9 +15,14 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.node import Node
+from graphlang.plan.combine import combined
+from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
-from graphlang.run.interpreter import typed_constant
-from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, Operand, spelled
+from graphlang.run import sliding
+from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
+from graphlang.run.memory import Order, Pool, order_of, order_of_result, skeleton, specimen
+from graphlang.run.operand import Operand
+from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, spelled
 from graphlang.types.tensor import DType
 
 _FOREVER = 1 << 60
@@ -54,29 +58,6 @@ class Code:
         return function
 
 
-class Pool:
-    """Arrays that can be used again once their contents are no longer needed."""
-
-    def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
-        self.nbytes = 0
-
-    def take(self, shape: tuple[int, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-        """An array, and the bytes it lies in, to be given back."""
-        count = math.prod(shape) * np.dtype(dtype).itemsize
-        free = self._free.get(count)
-        if free:
-            raw = free.pop()
-        else:
-            raw = np.empty(count, np.uint8)
-            self.nbytes += count
-        return raw.view(dtype).reshape(shape), raw
-
-    def give_back(self, raw: np.ndarray) -> None:
-        """Let the bytes be used for something else."""
-        self._free.setdefault(raw.nbytes, []).append(raw)
-
-
 class Program:
     """A plan as one function of its inputs.
 
@@ -93,6 +74,8 @@ class Program:
         Leaves that are always in the same array, which may change in place between runs.
     targets : mapping of Node to array
         Where some of the wanted nodes are to be written.
+    is_exact : bool
+        Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
     """
 
     def __init__(
@@ -103,22 +86,34 @@ class Program:
         dtype: type[np.floating[Any]],
         held: Mapping[str, np.ndarray],
         targets: Mapping[Node, np.ndarray] | None = None,
+        *,
+        is_exact: bool = True,
     ):
-        self._plan = make_plan(nodes, wanted)
-        self._sizes, self._dtype, self._targets = sizes, dtype, dict(targets or {})
+        wanted = list(wanted)
+        self._is_exact = is_exact
+        fewer, self._now = combined(nodes, wanted)
+        if not is_exact:
+            fewer, later = loosened(fewer, [self._now[n] for n in wanted])
+            self._now = {n: later[m] for n, m in self._now.items() if m in later}
+        self._plan = make_plan(fewer, [self._now[n] for n in wanted])
+        self._sizes, self._dtype = sizes, dtype
+        self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
         self.code, self.pool = Code(), Pool()
         self._values: dict[Node, Operand] = {}
         self._blocks: dict[Node, np.ndarray] = {}
         self._fixed_constants: set[Node] = set()
         self._scratch: list[np.ndarray] = []
+        self._frames: dict[Any, np.ndarray] = {}
+        self._lasting: list[np.ndarray] = []
+        self._kept: dict[Any, tuple[Any, list[np.ndarray]]] = {}
         self.fed: list[tuple[str, str]] = []
         for node, _ in self._plan.leaves:
             self._leaf(node, held)
         self._root, self._last, self._users = self._lifetimes()
         for i, step in enumerate(self._plan.steps):
             self._write(i, step)
-        self._order = list(self._plan.wanted)
-        results = [self._values[n].text for n in self._order]
+        self._order = list(dict.fromkeys(wanted))
+        results = [self._values[self._now[n]].text for n in self._order]
         self._run = self.code.function(["seed", *(name for _, name in self.fed)], results)
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
@@ -131,7 +126,16 @@ class Program:
 
     def array_of(self, node: Node) -> np.ndarray | None:
         """The array in which a node's value always is, if there is one."""
-        return self._values[node].array  # type: ignore[no-any-return]
+        return self._values[self._now[node]].array  # type: ignore[no-any-return]
+
+    def name_of(self, node: Node) -> str:
+        """What a node's value is called in the statements."""
+        return self._values[self._now[node]].text
+
+    @property
+    def frames(self) -> list[np.ndarray]:
+        """The arrays that are zero where nothing is ever written."""
+        return list(self._frames.values())
 
     # --- what a spelling may ask for ------------------------------------------------------------
 
@@ -141,9 +145,37 @@ class Program:
 
     def scratch(self, shape: tuple[int, ...], dtype: Any) -> str:
         """The name of an array that is free during the step at hand."""
-        array, raw = self.pool.take(shape, dtype)
+        return self.code.constant(self.room(shape, dtype))
+
+    def room(self, shape: tuple[int, ...], dtype: Any, order: Order | None = None) -> np.ndarray:
+        """An array that is free during the step at hand."""
+        array, raw = self.pool.take(shape, dtype, order)
         self._scratch.append(raw)
-        return self.code.constant(array)
+        return array
+
+    def frame(self, shape: tuple[int, ...], dtype: Any, inside: Any) -> np.ndarray:
+        """Zeros of which only what lies `inside` is ever written, and read during the step at hand alone."""
+        key = (shape, np.dtype(dtype), inside)
+        if key not in self._frames:
+            self._frames[key] = np.zeros(shape, dtype)
+        return self._frames[key]
+
+    def lasting(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """An array that stays until what is kept next is recalled."""
+        array, raw = self.pool.take(shape, dtype)
+        self._lasting.append(raw)
+        return array
+
+    def keep(self, name: Any, value: Any) -> None:
+        """Keep a value, and the lasting arrays asked for since, for a later step."""
+        self._kept[name] = (value, self._lasting)
+        self._lasting = []
+
+    def recalled(self, name: Any) -> Any:
+        """What was kept under this name, or None; its arrays are free after the step at hand."""
+        value, raws = self._kept.pop(name, (None, []))
+        self._scratch += raws
+        return value
 
     # --- leaves and lifetimes -----------------------------------------------------------------------
 
@@ -241,10 +273,10 @@ class Program:
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
             kind = np.dtype(np.bool_)
-        array, raw = self._array_for(i, step, shape, kind)
+        array, raw = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
-        beside = self._softmax_beside(step, shape, kind)
-        lines = spelled(step.op.name, self, operands, out, attrs | ({"beside": beside} if beside else {}))
+        told = attrs | self._hints(step, shape, kind)
+        lines = spelled(step.op.name, self, operands, out, told, is_exact=self._is_exact)
         for scratch in self._scratch:
             self.pool.give_back(scratch)
         self._scratch.clear()
@@ -258,20 +290,34 @@ class Program:
             self._blocks[node] = raw
         return True
 
+    def _hints(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> dict[str, Any]:
+        """What a spelling should know of the steps that follow."""
+        node, name = step.node, step.op.name
+        if name == "log_softmax":
+            beside = self._softmax_beside(step, shape, kind)
+            return {} if beside is None else {"beside": beside}
+        if name == "conv2d_weights" or (
+            name == "conv2d"
+            and sliding.meets_again(node, [user.node for user in self._users[node.inputs[0]]])
+        ):
+            attrs = {k: v for k, v in node.attrs.items() if k != "size"}
+            size = node.attrs.get("size", node.inputs[1].shape[2:])
+            return {"kept": (node.inputs[0].path, tuple(size), repr(sorted(attrs.items())))}
+        return {}
+
     def _softmax_beside(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> Operand | None:
         """Where the softmax goes that is computed along with its logarithm: the two have most in common."""
-        if step.op.name != "log_softmax":
-            return None
         for user in self._users[step.node.inputs[0]]:
             is_same = user.op.name == "softmax" and user.node.attrs == step.node.attrs
             if is_same and user.node not in self._values and user.node not in self._targets:
-                array, self._blocks[user.node] = self.pool.take(shape, kind)
+                order = self._order_of(step, [self._values[step.node.inputs[0]]])
+                array, self._blocks[user.node] = self.pool.take(shape, kind, order)
                 self._values[user.node] = Operand(self.constant(array), shape, kind, array)
                 return self._values[user.node]
         return None
 
     def _array_for(
-        self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]
+        self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any], order: Order | None
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Where a result goes: its target, the place of an operand that ends here, or a free array."""
         target = self._targets.get(step.node)
@@ -283,9 +329,22 @@ class Program:
                 root, value = self._root.get(operand, operand), self._values[operand]
                 is_whole = value.shape == shape and value.dtype == kind and value.array is not None
                 ends = self._last[root] == i and root in self._blocks and roots.count(root) == 1
-                if is_whole and ends and value.array.flags.c_contiguous:
+                if is_whole and ends and _is_dense(value.array) and order_of(value.array) == order:
                     return value.array, self._blocks.pop(root)
-        return self.pool.take(shape, kind)
+        return self.pool.take(shape, kind, order)
+
+    def _order_of(self, step: Step, operands: list[Operand]) -> Order | None:
+        """The axes of a step's result as they are to lie in memory."""
+        name = step.op.name
+        if name in sliding.SPELLINGS and name != "conv2d_weights":
+            return sliding.order_of_images(name, operands)
+        if all(o.bones.flags.c_contiguous for o in operands):
+            return None
+        if name in IN_PLACE or name == "log_softmax":
+            return order_of_result([o.bones for o in operands])
+        attrs = {k: resolve(v, self._sizes) for k, v in step.node.attrs.items()}
+        bones = self._bones_of_result(step, self._given(step, attrs))
+        return None if bones is None else order_of(bones)
 
     def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
         users = self._users.get(node, [])
@@ -298,10 +357,28 @@ class Program:
         operands = [self._values[n].text for n in node.inputs] + ["seed=seed"] * step.op.is_random
         name = f"v{len(self._values)}"
         self.code.lines.append(f"{name} = {kernel}({', '.join(operands)})")
-        self._values[node] = Operand(name, self._shape(node), self._kind(node))
+        bones = self._bones_of_result(step, given)
+        self._values[node] = Operand(name, self._shape(node), self._kind(node), bones=bones)
+
+    def _bones_of_result(self, step: Step, given: Mapping[str, Any]) -> np.ndarray | None:
+        """How the array lies that a kernel makes: what it makes of zeros tells."""
+        if len(self._shape(step.node)) < 2:
+            return None
+        operands = [specimen(self._values[n].bones)[()] for n in step.node.inputs]
+        try:
+            with np.errstate(all="ignore"):
+                made = step.op.kernel(*operands, **given, **({"seed": 0} if step.op.is_random else {}))
+        except KERNEL_ERRORS:
+            return None
+        return skeleton(made)
 
     def _given(self, step: Step, attrs: Mapping[str, Any]) -> dict[str, Any]:
         return {**attrs, "dtype": self._dtype} if step.op.needs_dtype else dict(attrs)
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    """Whether it fills the memory that it lies in, whatever the order of its axes."""
+    return array.transpose(order_of(array) or range(array.ndim)).flags.c_contiguous
 
 
 def _shared(step: Step) -> Node | None:

@@ -12,8 +12,10 @@ import numpy as np
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import Expectation, Model
 from graphlang.graph.node import Node
-from graphlang.plan.schedule import make_plan, resolve
+from graphlang.plan.number_function import is_of_numbers
+from graphlang.plan.schedule import Plan, make_plan, resolve
 from graphlang.run.interpreter import Executable
+from graphlang.types.tensor import DType
 
 DEFAULT_TOLERANCE = 1e-6
 
@@ -66,16 +68,19 @@ def initial_values(
     seed: int,
     skip: Iterable[str] = (),
     starts: Mapping[str, Node] | None = None,
+    *,
+    in_numbers: bool = False,
 ) -> dict[str, Any]:
     """Where the parameters and states start, by path; `skip` names those that are given otherwise.
 
-    `starts` are other nodes of `Model.initial`, by path, in place of the model's own.
+    `starts` are other nodes of `Model.initial`, by path, in place of the model's own; `in_numbers` is that of
+    `Executable`.
     """
     skipped = set(skip)
     wanted = {p: n for p, n in (starts or model.initial_of).items() if p not in skipped}
     computed: dict[str, Any] = {}
     for path, node in wanted.items():
-        executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed)
+        executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed, in_numbers=in_numbers)
         try:
             computed[path] = executable.run({})[node]
         except GraphlangError as error:
@@ -98,6 +103,7 @@ def evaluate(
     seed: int = 0,
     every_node: bool = False,
     wanted: Iterable[Node] | None = None,
+    jit: bool = False,
 ) -> Evaluation:
     """Evaluate a differentiated model forward and, if it has gradients, backward.
 
@@ -115,12 +121,10 @@ def evaluate(
         Keep the values of unnamed nodes too.
     wanted : iterable of Node, optional
         Further nodes whose values are kept.
+    jit : bool
+        Compute in compiled code, if the model is of float64 numbers alone.
     """
-    leaves = {path: np.asarray(v, _numpy_dtype(model, path, dtype)) for path, v in inputs.items()}
-    given = dict(weights or {})
-    for path, start in {**initial_values(model, dtype, seed, given), **given}.items():
-        node = model.by_path[path]
-        leaves[path] = np.asarray(start, dtype if node.type.is_float else None)
+    leaves = leaves_of(model, inputs, weights, dtype, seed)
     shown = shown_nodes(model, every_node=every_node)
     gradients = {
         path: node for path, node in model.gradients.items() if every_node or model.by_path[path].is_named
@@ -139,7 +143,10 @@ def evaluate(
             *(wanted or ()),
         ],
     )
-    computed = Executable(plan, sizes, dtype, seed, model.place_of).run(leaves)
+    if jit and dtype is np.float64 and is_of_numbers(plan):
+        computed = _compiled(plan, leaves)
+    else:
+        computed = Executable(plan, sizes, dtype, seed, model.place_of, in_numbers=True).run(leaves)
     return Evaluation(
         model,
         {n.path: computed[n] for n in [*shown, *(wanted or ())]},
@@ -152,6 +159,32 @@ def evaluate(
         {name: computed[node] for name, node in model.metrics.items()},
         {use: computed[node] for use, node in parts.items()},
     )
+
+
+def _compiled(plan: Plan, leaves: Mapping[str, Any]) -> dict[Node, Any]:
+    """What compiled code makes of a plan of numbers, as the interpreter gives it."""
+    from graphlang.run.native import Native
+
+    fed, results = [n for n, _ in plan.leaves if not n.is_const], list(plan.wanted)
+    numbers = Native(plan, fed, results)(*(float(leaves[n.path]) for n in fed))
+    kinds = {DType.FLOAT: np.float64, DType.BOOL: np.bool_}
+    return {n: kinds[n.type.dtype](v) for n, v in zip(results, numbers, strict=True)}
+
+
+def leaves_of(
+    model: Model,
+    inputs: Mapping[str, Any],
+    weights: Mapping[str, Any] | None = None,
+    dtype: type[np.floating[Any]] = np.float64,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What inputs, parameters and states hold, by path; see `evaluate`."""
+    leaves = {path: np.asarray(v, _numpy_dtype(model, path, dtype)) for path, v in inputs.items()}
+    given = dict(weights or {})
+    for path, start in {**initial_values(model, dtype, seed, given, in_numbers=True), **given}.items():
+        node = model.by_path[path]
+        leaves[path] = np.asarray(start, dtype if node.type.is_float else None)
+    return leaves
 
 
 def _numpy_dtype(model: Model, path: str, dtype: Any) -> Any:

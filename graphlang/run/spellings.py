@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+
+from graphlang.plan.combine import selection
+from graphlang.run import loose, sliding
+from graphlang.run.memory import order_of
+from graphlang.run.operand import Operand, Spelling, Writer
 
 # Entry by entry: the result may take the place of an operand that is not needed any more.
 ELEMENTWISE: dict[str, Callable[..., Any]] = {
@@ -44,40 +49,7 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "logical_not": np.logical_not,
 }
 # Other operations whose result may take an operand's place.
-IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax"})
-
-
-class Writer(Protocol):
-    """What a spelling may ask for while it writes."""
-
-    def constant(self, value: Any) -> str:
-        """The name of an array or function that stays."""
-
-    def scratch(self, shape: tuple[int, ...], dtype: Any) -> str:
-        """The name of an array that is free for this operation."""
-
-
-Spelling = Callable[[Writer, list["Operand"], "Operand", dict[str, Any]], "list[str] | None"]
-
-
-class Operand:
-    """A value in the text: its name, shape and entries; the array itself where it always is the same one.
-
-    `number` is the value of a constant scalar.
-    """
-
-    __slots__ = ("array", "dtype", "number", "shape", "text")
-
-    def __init__(
-        self, text: str, shape: tuple[int, ...], dtype: Any, array: Any = None, number: float | None = None
-    ):
-        self.text, self.shape, self.dtype, self.array, self.number = (
-            text,
-            shape,
-            np.dtype(dtype),
-            array,
-            number,
-        )
+IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax", "sigmoid"})
 
 
 def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:
@@ -88,9 +60,21 @@ def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:
 
 
 def spelled(
-    op: str, w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]
+    op: str,
+    w: Writer,
+    operands: list[Operand],
+    out: Operand,
+    attrs: dict[str, Any],
+    *,
+    is_exact: bool = True,
 ) -> list[str] | None:
-    """The statements that fill `out`, or None where the kernel has to do it."""
+    """The statements that fill `out`, or None where the kernel has to do it.
+
+    With `is_exact` they give the kernel's bits, without it they may take sums in another order.
+    """
+    lines = None if is_exact or op not in loose.SPELLINGS else loose.SPELLINGS[op](w, operands, out, attrs)
+    if lines is not None:
+        return lines
     if op in ELEMENTWISE:
         return [elementwise(w, op, [o.text for o in operands], out.text)]
     found = _SPELLINGS.get(op)
@@ -116,8 +100,6 @@ def _where(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, An
     if not is_mask or chosen.array is None or out.array is None or out.dtype.kind != "f":
         return None
     integer = np.dtype(f"i{out.dtype.itemsize}")
-    if not (chosen.array.flags.c_contiguous and out.array.flags.c_contiguous):
-        return None
     a, b = w.constant(chosen.array.view(integer)), w.constant(out.array.view(integer))
     return [f"{w.constant(np.multiply)}({a}, {mask.text}, {b})"]
 
@@ -177,7 +159,7 @@ def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
     """With an operand `beside` in the attributes, the softmax itself is written there too."""
     (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
     t, total = (w.scratch(_flattened(x.shape, axis), out.dtype) for _ in range(2))
-    e = w.scratch(out.shape, out.dtype) if beside is None else beside.text
+    e = w.constant(w.room(out.shape, out.dtype, order_of(out.bones))) if beside is None else beside.text
     lines = [
         _reduced(w, np.maximum, x.text, axis, t, True),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
@@ -224,7 +206,88 @@ def _argmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, A
     return [f"{operands[0].text}.argmax({attrs['axis']!r}, {out.text})"]
 
 
+def _reshape(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """A copy, row by row, of what does not lie in memory that way."""
+    (x,) = operands
+    if out.array is None or not out.array.flags.c_contiguous or x.bones.flags.c_contiguous:
+        return None
+    rows = w.constant(out.array.reshape(x.shape))
+    return [f"{w.constant(np.copyto)}({rows}, {x.text})"]
+
+
+def _assemble(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    if out.array is None or any(o.dtype != out.dtype for o in operands):
+        return None
+    places = [out.array[selection(items)] for items in attrs["items"]]
+    zero = w.constant(np.zeros((), out.dtype))
+    is_full = sum(place.size for place in places) == out.array.size
+    lines = [] if is_full else [f"{w.constant(np.copyto)}({out.text}, {zero})"]
+    for o, place in zip(operands, places, strict=True):
+        lines.append(f"{w.constant(np.add)}({o.text}, {zero}, {w.constant(place)})")
+    return lines
+
+
+def _unindex(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    if out.array is None or operands[0].dtype != out.dtype:
+        return None
+    place = out.array[selection(attrs["items"])]
+    copy = w.constant(np.copyto)
+    lines = [] if place.size == out.array.size else [f"{copy}({out.text}, 0)"]
+    return [*lines, f"{copy}({w.constant(place)}, {operands[0].text})"]
+
+
+def _var(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """As NumPy does it: the mean, the squares of the distances from it, and their mean."""
+    (x,), axis = operands, attrs["axis"]
+    if x.dtype != out.dtype or out.dtype.itemsize < 4 or out.array is None:
+        return None
+    entries = math.prod(x.shape) // max(1, math.prod(out.shape))
+    axes = range(len(x.shape)) if axis is None else {a % len(x.shape) for a in _several(axis)}
+    mean = w.room(tuple(1 if k in axes else s for k, s in enumerate(x.shape)), out.dtype)
+    apart = w.constant(w.room(x.shape, out.dtype, order_of(x.bones)))
+    m, count, rest = w.constant(mean), np.array(entries, out.dtype), max(0, entries - attrs["ddof"])
+    divide = w.constant(np.true_divide)
+    return [
+        _reduced(w, np.add, x.text, axis, m, True),
+        f"{divide}({m}, {w.constant(count)}, {m})",
+        f"{w.constant(np.subtract)}({x.text}, {m}, {apart})",
+        f"{w.constant(np.multiply)}({apart}, {apart}, {apart})",
+        _reduced(w, np.add, apart, axis, out.text, attrs["keepdims"]),
+        f"{divide}({out.text}, {w.constant(np.array(rest, out.dtype))}, {out.text})",
+    ]
+
+
+def _several(axis: Any) -> tuple[int, ...]:
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def _sigmoid(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """exp(min(x, 0)) / (1 + exp(-|x|))"""
+    (x,) = operands
+    if x.dtype != out.dtype:
+        return None
+    below = w.constant(w.room(out.shape, out.dtype, order_of(out.bones)))
+    zero, one = w.constant(np.zeros((), out.dtype)), w.constant(np.ones((), out.dtype))
+    exp = w.constant(np.exp)
+    return [
+        f"{w.constant(np.abs)}({x.text}, {below})",
+        f"{w.constant(np.negative)}({below}, {below})",
+        f"{exp}({below}, {below})",
+        f"{w.constant(np.add)}({one}, {below}, {below})",
+        f"{w.constant(np.minimum)}({x.text}, {zero}, out={out.text})",
+        f"{exp}({out.text}, {out.text})",
+        f"{w.constant(np.true_divide)}({out.text}, {below}, {out.text})",
+    ]
+
+
 _SPELLINGS: dict[str, Spelling] = {
+    **sliding.SPELLINGS,
+    "assemble": _assemble,
+    "unindex": _unindex,
+    "var": _var,
+    "sigmoid": _sigmoid,
+    "reshape": _reshape,
+    "flatten": _reshape,
     "relu": _relu,
     "pow": _power,
     "where": _where,

@@ -280,3 +280,17 @@ def test_test_evaluates_nothing_where_shapes_alone_are_expected_of_inputs_withou
     path.write_text(text + "expect shape(y) == [2 * N, 2_000_000]\n")
     assert main(["test", str(path)]) == 1
     assert "left is [N, 2000000], right is [2*N, 2000000]" in capsys.readouterr().err
+
+
+def test_test_checks_gradients_on_some_rows_and_expectations_on_all(tmp_path: Path, capsys: Captured) -> None:
+    """A wrong gradient is found on the first hundred rows; `shape(x)` is that of the whole file."""
+    rows = np.random.default_rng(0).normal(size=(500, 2))
+    np.savez(tmp_path / "d.npz", x=rows)
+    text = (
+        'data d = npz("d.npz") { x = column("x") }\ninput x: [N, 2]\nparam w = [1, 2]\n'
+        "gate twice(a) -> b {\n  b = 2 * a\n  backward { grad(a) = grad(b) * FACTOR }\n}\n"
+        "f = mean(twice(x @ w))\noutput f\nexpect shape(x) == [500, 2]\n"
+    )
+    assert main(["test", write(tmp_path, text.replace("FACTOR", "2"))]) == 0
+    assert main(["test", write(tmp_path, text.replace("FACTOR", "3"))]) == 1
+    assert "E0709" in capsys.readouterr().err

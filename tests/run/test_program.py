@@ -16,6 +16,7 @@ from graphlang.learning import prepare_training
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.pipeline import compile_source
+from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import make_plan
 from graphlang.run.evaluator import bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
@@ -94,8 +95,19 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
 _STEPS = st.sampled_from(
     ["{a} + {b}", "{a} * {b}", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "{a}.T @ {b}", "softmax({a})",
      "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "where({a} > {b}, {a}, 0)", "1 * {a}", "{a}.T", "{a} ^ 2 / 4",
-     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [4, 4]).T",
-     "stack({a}[0], {b}[:, 1], {a}[-1], {b}[2])", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}"]
+     "log_softmax({a}) * {b}", "sum({a} * {b}) * {a}", "exp(-abs({a})) + {b}", "reshape({a}, [16, 16]).T",
+     "{a}[0] * {b}[:, 1:2] + {a}[-1]", "flip({a}) * {b}", "einsum(\"ij->ji\", {a}) + {b}",
+     "mean({a}.T * 3, axis = 0) * {b}", "sum(tanh({a}.T), axis = 1) - {b}", "softmax({a}.T + 1)"]
+)  # fmt: skip
+
+
+# Those of one shape and without steps on which rounding decides.
+_MILD = st.sampled_from(
+    ["{a} + {b}", "{a} * tanh({b})", "{a} - 2 * {b}", "relu({a})", "tanh({a}) / 2", "tanh({a} @ w.T) @ {b}", "softmax({a})",
+     "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "{a} - mean({b}, axis = 1, keepdims = true)", "{a} ^ 2 / 4",
+     "sum({a} * {b}, axis = -1, keepdims = true) / 40 + w", "log_softmax({a}) * {b}", "{a} * (sum({b}, axis = 0) / 16)",
+     "sum(sum({a}, axis = 1, keepdims = true), axis = 0) / 99 + {b}",
+     "reshape(reshape(tanh({a}), [4, 4, 40]) @ (w.T @ w), [16, 40]) / 16"]
 )  # fmt: skip
 
 
@@ -109,7 +121,7 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     steps: Any, seed: int, dtype: Any
 ) -> None:
     names = ["x", "w"]
-    lines = ["input x: [4, 4]", "param w: [4, 4] ~ normal(0, 1)"]
+    lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
     for k, (text, a, b) in enumerate(steps):
         lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
         names.append(f"v{k}")
@@ -117,8 +129,127 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     model = compile_source(SourceFile("t", "\n".join(lines))).value
     model = differentiate(model, model.by_path["f"])
     rng = np.random.default_rng(seed)
-    inputs, held = {"x": rng.normal(size=(4, 4)).astype(dtype)}, {"w": rng.normal(size=(4, 4)).astype(dtype)}
+    inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
     same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held)
+
+
+# --- sums in another order -------------------------------------------------------------------------------
+
+
+def near(
+    nodes: list[Any], wanted: list[Any], inputs: dict[str, Any], dtype: Any, held: dict[str, Any]
+) -> None:
+    """Compare a program that may take sums in another order with the interpreter."""
+    expected = Executable(make_plan(nodes, wanted), {}, dtype, 3).run({**inputs, **held})
+    program = Program(nodes, wanted, {}, dtype, held, is_exact=False)
+    for _ in range(2):
+        with np.errstate(all="ignore"):
+            found = program.run(inputs, 3)
+        for node in wanted:
+            scale = np.abs(np.asarray(expected[node], float)).max(initial=1.0)
+            bound = (1e-6 if dtype is np.float32 else 1e-13) * 16 * scale
+            np.testing.assert_allclose(found[node], expected[node], rtol=0, atol=bound, err_msg=node.path)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    steps=st.lists(st.tuples(_MILD, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=10),
+    seed=st.integers(0, 99),
+)
+def test_random_graphs_come_out_nearly_the_same_with_sums_in_another_order(steps: Any, seed: int) -> None:
+    names = ["x", "w"]
+    lines = ["input x: [16, 40]", "param w: [16, 40] ~ normal(0, 1)"]
+    for k, (text, a, b) in enumerate(steps):
+        lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
+        names.append(f"v{k}")
+    lines.append("f = " + " + ".join(f"mean({n} * w)" for n in names))
+    model = compile_source(SourceFile("t", "\n".join(lines))).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(seed)
+    inputs, held = ({name: rng.normal(size=(16, 40))} for name in "xw")
+    near(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, np.float64, held)
+
+
+POOLED = """input x: [6, 2, 8, 8]
+param w: [4, 2, 3, 3] ~ normal(0, 1)
+param b: [4] = 0
+a = relu(conv2d(x, w, padding = 1) + reshape(b, [4, 1, 1]))
+c = max_pool2d(a, {pool})
+f = mean(c ^ 3)
+"""
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pool", ["2", "[4, 2]", "3, stride = 1", "3, stride = 2, padding = 1"])
+def test_bias_and_rectifier_may_come_after_a_pool(pool: str, dtype: Any) -> None:
+    model = compile_source(SourceFile("t", POOLED.format(pool=pool))).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(0)
+    inputs = {"x": rng.normal(size=(6, 2, 8, 8)).astype(dtype)}
+    held = {p: rng.normal(size=n.shape).astype(dtype) for p, n in model.params.items()}
+    wanted = [model.by_path["f"], *(model.gradients[p] for p in ("x", *model.params))]
+    near(model.nodes, wanted, inputs, dtype, held)
+    rewritten, _ = loosened(model.nodes, wanted)
+    is_smaller = [n for n in rewritten if n.op == "relu" and n.shape == model.by_path["c"].shape]
+    assert bool(is_smaller) == ("padding" not in pool)
+
+
+def test_what_the_rectified_images_are_used_for_besides_keeps_them() -> None:
+    model = compile_source(SourceFile("t", POOLED.format(pool="2") + "g = f + sum(a)")).value
+    model = differentiate(model, model.by_path["g"])
+    rewritten, _ = loosened(model.nodes, [model.by_path["g"], model.gradients["b"]])
+    assert [n.path for n in rewritten if n.op == "relu"] == ["a"]
+
+
+# --- images --------------------------------------------------------------------------------------------
+
+IMAGES = """input x: [6, 2, 9, 8]
+param w1: [4, 2, 3, 3] ~ normal(0, 1)
+param w2: [5, 4, 2, 3] ~ normal(0, 1)
+param w3: [3, 5, 1, 1] ~ normal(0, 1)
+a = relu(conv2d(x, w1, padding = 1) + reshape(sum(w1, axis = [1, 2, 3]), [4, 1, 1]))
+b = max_pool2d(a, {pool})
+c = conv2d(b, w2, padding = [[1, 0], [1, 1]], stride = {stride})
+d = relu(c) -> max_pool2d(2)
+e = conv2d(d, w3)
+f = sum(flatten(e) ^ 2) + sum(a * a) + sum(e, axis = [0, 2, 3])[0] + sum(c.T, axis = 2)[0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize("cached", [1, 2000, 1 << 18], ids=["images", "some", "whole"])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("pool", ["2", "[3, 2]", "3, stride = 1", "3, stride = 2, padding = 1"])
+def test_a_convolutional_net_has_the_interpreters_bits(
+    pool: str, stride: int, cached: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphlang.ops.im2col.CACHED", cached)
+    source = SourceFile("t", IMAGES.format(pool=pool, stride=stride))
+    model = compile_source(source).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        # Halves, so that entries of a window are often equal.
+        inputs = {"x": (rng.integers(-4, 4, (6, 2, 9, 8)) / 2).astype(dtype)}
+        held = {p: rng.integers(-2, 3, n.shape).astype(dtype) for p, n in model.params.items()}
+        wanted = [model.by_path["f"], *(model.gradients[p] for p in ("x", *model.params))]
+        same(model.nodes, wanted, inputs, dtype, held)
+
+
+def test_patches_that_are_kept_are_not_overwritten_before_their_last_use() -> None:
+    text = """input x: [2, 4, 6, 6]
+param v: [4, 4, 3, 3] ~ normal(0, 1)
+param w: [4, 4, 3, 3] ~ normal(0, 1)
+a = conv2d(x, v, padding = 1)
+b = conv2d(tanh(a), w, padding = 1)
+c = conv2d(tanh(b), w, padding = 1)
+f = sum(c ^ 2) + sum(a * b)
+"""
+    model = compile_source(SourceFile("t", text)).value
+    model = differentiate(model, model.by_path["f"])
+    rng = np.random.default_rng(1)
+    held = {p: rng.normal(size=(4, 4, 3, 3)) for p in "vw"}
+    wanted = [model.by_path["f"], model.gradients["v"], model.gradients["w"], model.gradients["x"]]
+    same(model.nodes, wanted, {"x": rng.normal(size=(2, 4, 6, 6))}, np.float64, held)
 
 
 # --- training --------------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+"""graphlang at work, by the ways that its own commands take: the one place that knows their names."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Job
+from benchmarks.training import STEPS, Task
+
+MODELS = Path(__file__).with_name("models")
+# More epochs than anybody waits for.
+ENDLESS = 10**9
+
+
+def training_job(task: Task) -> Job:
+    """`graphlang train` from step to step: batches cut from the rows, checks that all is finite, records."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder, "rows.npz")
+        np.savez(rows, x=task.x, y=task.y)
+        trainer, progress = _prepared(task, str(rows))
+        _, other = _prepared(task, str(rows))
+    first = {path: np.array(value) for path, value in progress.values.items()}
+    steps = _losses(trainer.steps(progress))
+    next(steps)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            next(steps)
+
+    def reset() -> None:
+        # The values stay in their places, to which the compiled step refers.
+        for path, value in first.items():
+            progress.values[path][...] = value
+
+    def check() -> dict[str, Any]:
+        fresh = _losses(trainer.steps(other))
+        losses = [next(fresh) for _ in range(STEPS)]
+        return {"losses": np.array(losses), **{p: np.array(other.values[p]) for p in task.start}}
+
+    return Job(run, check, reset)
+
+
+def _prepared(task: Task, rows: str) -> tuple[Any, Any]:
+    from graphlang.learning import prepare_training
+    from graphlang.syntax.reading import read_source
+
+    source = read_source(str(MODELS / task.model)).value
+    assert source is not None
+    settings = {"batch": task.batch, "epochs": ENDLESS}
+    found = prepare_training(
+        source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start)
+    )
+    return found.trainer, found.progress
+
+
+def _losses(items: Iterator[Any]) -> Iterator[float]:
+    """The losses of the steps, without the records of the epochs."""
+    return (item for item in items if type(item) is float)
+
+
+# A function from a list of values of the inputs to the output and its derivatives by them.
+ScalarFunction = Callable[[list[float]], tuple[float, Sequence[float]]]
+
+
+def scalar_function(text: str, inputs: list[str], *, is_compiled: bool) -> ScalarFunction:
+    """`Model.function` of a graph of numbers, in compiled C or not."""
+    import graphlang
+
+    function = graphlang.parse(text).function(jit=is_compiled)
+    assert list(function.arguments) == inputs
+    return lambda values: function(*values)
+
+
+def checked(text: str) -> Any:
+    """What `graphlang check` does with a file: the model, free of mistakes."""
+    import graphlang
+
+    return graphlang.parse(text)
+
+
+def operations(model: Any) -> list[str]:
+    """The operations of a model's nodes."""
+    return [op for _, op in model.graph.nodes(data="op")]

@@ -1,0 +1,117 @@
+"""Graphs of numbers run by compiled C: the tape of a plan (`plan/tape.py`), walked by a small program.
+
+The program depends only on which operations the graph uses, so the system's C compiler needs a tenth of a
+second for it, however large the graph is; programs are kept while the process lives. It is built in a folder
+of its own that only this user can enter and that is gone once the program is loaded: nothing that lies about
+on the disk is ever run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.graph.node import Node
+from graphlang.plan.c_text import c_text
+from graphlang.plan.schedule import Plan
+from graphlang.plan.tape import make_tape
+
+# No contraction of x * y + z to one rounding: every operation rounds, as in Python.
+FLAGS = ("-O2", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
+
+
+class Native:
+    """A plan of numbers as compiled code. Calling it with numbers gives the results as floats.
+
+    Parameters
+    ----------
+    plan : Plan
+    arguments : sequence of Node
+        The leaves that are given, in order.
+    results : sequence of Node
+
+    Raises
+    ------
+    GraphlangError
+        When there is no C compiler, or it fails.
+    """
+
+    def __init__(self, plan: Plan, arguments: Sequence[Node], results: Sequence[Node]):
+        tape = make_tape(plan, arguments, results)
+        library = _library(c_text(tape.kinds))
+        self._run, self._gather = library.run, library.gather
+        found = np.empty(len(results))
+        self._put = struct.Struct(f"{len(arguments)}d").pack_into
+        self._get = struct.Struct(f"{len(results)}d").unpack_from
+        self._values, self._found = tape.values.data.cast("B"), found.data.cast("B")
+        at = tape.values.ctypes.data
+        pointer = ctypes.c_void_p
+        self._run_with = (
+            pointer(at),
+            pointer(at + 8 * tape.first),
+            pointer(tape.runs.ctypes.data),
+            pointer(tape.operands.ctypes.data),
+            ctypes.c_int64(len(tape.runs)),
+        )
+        self._gather_with = (
+            pointer(at),
+            pointer(tape.results.ctypes.data),
+            pointer(found.ctypes.data),
+            ctypes.c_int64(len(results)),
+        )
+        # The code holds addresses of these arrays.
+        self._kept = tape, found
+
+    def __call__(self, *numbers: float) -> tuple[float, ...]:
+        self._put(self._values, 0, *numbers)
+        self._run(*self._run_with)
+        self._gather(*self._gather_with)
+        return self._get(self._found)
+
+
+@lru_cache(maxsize=32)
+def _library(text: str) -> Any:
+    """A C program, compiled and loaded."""
+    with tempfile.TemporaryDirectory(prefix="graphlang-") as folder:
+        source, target = os.path.join(folder, "run.c"), os.path.join(folder, "run.so")
+        with open(source, "w", encoding="ascii") as file:
+            file.write(text)
+        command = [*_compiler(), *FLAGS, "-o", target, source, "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.splitlines() if line.strip()]
+            raise _failure(
+                f"The C compiler `{command[0]}` failed: {lines[0] if lines else 'it says nothing'}."
+            )
+        library = ctypes.CDLL(target)
+    library.run.restype = library.gather.restype = None
+    return library
+
+
+def _compiler() -> list[str]:
+    """The command of the C compiler: `$CC`, else the first one found of the usual names."""
+    chosen = shlex.split(os.environ.get("CC", ""))
+    candidates = [chosen] if chosen else [["cc"], ["gcc"], ["clang"]]
+    for command in candidates:
+        if shutil.which(command[0]) is not None:
+            return command
+    missing = f"`{chosen[0]}`, which CC names, is not there" if chosen else "none of cc, gcc, clang is there"
+    raise _failure(f"There is no C compiler: {missing}.")
+
+
+def _failure(message: str) -> GraphlangError:
+    problems = Problems()
+    hint = "Install one, say where it is with CC, or leave `--jit` out."
+    problems.error("E0918", None, message, suggestion=hint)
+    return GraphlangError(problems)

@@ -1,0 +1,302 @@
+"""Convolution and pooling in arrays that stay: the kernels of `im2col.py` and `pooling.py`, written out.
+
+The same products of the same matrices in the same order, so that the bits are the kernels'. What is gained is
+memory: frames, patches and rearranged filters have their places, and the patches that `conv2d` gathers are
+kept for `conv2d_weights`, which needs the same ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphlang.graph.node import Node
+from graphlang.ops import im2col
+from graphlang.ops.windows import borders, pair, places
+from graphlang.run.memory import Order, order_of_result
+from graphlang.run.operand import Operand, Spelling, Writer
+
+CHANNELS_LAST: Order = (0, 2, 3, 1)
+# Patches that together take more than this are gathered again instead of being kept.
+KEPT_BYTES = 1 << 26
+# `conv2d` and its gradient have these in common.
+_SHARED = ("stride", "padding", "dilation", "groups")
+
+
+def order_of_images(op: str, operands: list[Operand]) -> Order | None:
+    """How the images that an operation makes lie in memory."""
+    if op in ("conv2d", "conv_transpose2d"):
+        return CHANNELS_LAST
+    return CHANNELS_LAST if _is_channels_last(operands[-1].bones) else None
+
+
+def meets_again(node: Node, users: Iterable[Node]) -> bool:
+    """Whether the patches of a `conv2d` are also those of the gradient of its filters."""
+    attrs, size = node.attrs, node.inputs[1].shape[2:]
+    return any(
+        user.op == "conv2d_weights"
+        and user.inputs[0] is node.inputs[0]
+        and tuple(user.attrs["size"]) == tuple(size)
+        and all(user.attrs[name] == attrs[name] for name in _SHARED)
+        for user in users
+    )
+
+
+def _is_channels_last(x: np.ndarray) -> bool:
+    return x.ndim == 4 and x.strides[1] < x.strides[3]
+
+
+def _copy(w: Writer, to: np.ndarray, text: str) -> str:
+    return f"{w.constant(np.copyto)}({w.constant(to)}, {text})"
+
+
+def _call(w: Writer, function: Any, *arrays: np.ndarray) -> str:
+    # To `maximum` and `minimum` a third positional operand means something else.
+    *operands, out = (w.constant(a) for a in arrays)
+    mark = "out=" if function in (np.maximum, np.minimum) else ""
+    return f"{w.constant(function)}({', '.join(operands)}, {mark}{out})"
+
+
+# --- patches -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The patches of some images as a matrix, and the statements that gather them."""
+
+    start: int
+    stop: int
+    matrix: np.ndarray
+    lines: tuple[str, ...]
+
+
+def _pixels(w: Writer, x: Operand) -> tuple[np.ndarray, list[str]]:
+    """Images as contiguous [N, H, W, C]: themselves, or a copy."""
+    n, c, height, width = x.shape
+    if x.array is not None:
+        view = x.array.transpose(CHANNELS_LAST)
+        if view.flags.c_contiguous:
+            return view, []
+    copy = w.room((n, height, width, c), x.dtype)
+    return copy, [_copy(w, copy, _turned_text(w, x))]
+
+
+def _turned_text(w: Writer, x: Operand) -> str:
+    if x.array is not None:
+        return w.constant(x.array.transpose(CHANNELS_LAST))
+    return f"{x.text}.transpose(0, 2, 3, 1)"
+
+
+def _framed(w: Writer, x: Operand, padding: Any) -> tuple[np.ndarray, list[str]]:
+    (top, bottom), (left, right) = borders(padding)
+    if not (top or bottom or left or right):
+        return _pixels(w, x)
+    n, c, height, width = x.shape
+    frame = w.frame((n, height + top + bottom, width + left + right, c), x.dtype, ((top, left), x.shape))
+    inner = frame[:, top : top + height, left : left + width]
+    return frame, [_copy(w, inner, _turned_text(w, x))]
+
+
+def _blocks(w: Writer, windows: np.ndarray, take: Any) -> Iterator[Block]:
+    """As `im2col.blocks_of` does it; `take` gives the memory of each block."""
+    n, rows, columns, hh, ww, c = windows.shape
+    width = hh * ww * c
+    many = max(1, min(n, im2col.CACHED // max(1, rows * columns * width)))
+    for start in range(0, n, many):
+        stop = min(n, start + many)
+        room = take(((stop - start) * rows * columns * width,), windows.dtype)
+        if ww * c < im2col.SHORT:
+            to = room.reshape(hh, ww, c, stop - start, rows, columns)
+            source = windows.transpose(3, 4, 5, 0, 1, 2)[:, :, :, start:stop]
+            matrix = room.reshape(width, -1).T
+        else:
+            to = room.reshape(stop - start, rows, columns, hh, ww, c)
+            source, matrix = windows[start:stop], room.reshape(-1, width)
+        yield Block(start, stop, matrix, (_copy(w, to, w.constant(source)),))
+
+
+def _gathered(
+    w: Writer, x: Operand, size: tuple[int, int], attrs: dict[str, Any], is_kept: bool
+) -> tuple[list[str], list[Block]]:
+    """The patches of `x`: the statements that come first, and the blocks."""
+    frame, lines = _framed(w, x, attrs["padding"])
+    windows = im2col.windows_in(frame, size, attrs["stride"], attrs["dilation"])
+    if is_kept:
+        blocks = list(_blocks(w, windows, w.lasting))
+        for block in blocks:
+            lines += block.lines
+        return lines, [Block(b.start, b.stop, b.matrix, ()) for b in blocks]
+    room: dict[int, np.ndarray] = {}
+
+    def again(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return room.setdefault(shape[0], w.room(shape, dtype) if shape[0] not in room else room[shape[0]])
+
+    return lines, list(_blocks(w, windows, again))
+
+
+# --- convolution -------------------------------------------------------------------------------------
+
+
+def _correlated(
+    w: Writer,
+    x: Operand,
+    filters: np.ndarray,
+    out: Operand,
+    attrs: dict[str, Any],
+    kept: Any = None,
+) -> list[str] | None:
+    count, _, hh, ww = filters.shape
+    pixels = out.array.transpose(CHANNELS_LAST) if out.array is not None else None
+    if hh * ww == 1 or pixels is None or not pixels.flags.c_contiguous:
+        return None
+    n, rows, columns, _ = pixels.shape
+    entries = n * rows * columns * hh * ww * x.shape[1]
+    is_kept = kept is not None and entries * out.dtype.itemsize <= KEPT_BYTES
+    lines, blocks = _gathered(w, x, (hh, ww), attrs, is_kept)
+    if is_kept:
+        w.keep(kept, blocks)
+    spread = filters.transpose(2, 3, 1, 0)
+    matrix = spread.reshape(-1, count)
+    if not np.may_share_memory(matrix, filters):
+        room = w.room(spread.shape, out.dtype)
+        lines.append(_copy(w, room, w.constant(spread)))
+        matrix = room.reshape(-1, count)
+    for block in blocks:
+        part = pixels[block.start : block.stop].reshape(-1, count)
+        lines += [*block.lines, _call(w, np.matmul, block.matrix, matrix, part)]
+    return lines
+
+
+def conv2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`conv2d`; `attrs["kept"]` names the patches if they are needed again."""
+    x, filters = operands
+    if attrs["groups"] != 1 or filters.array is None or not (x.dtype == filters.dtype == out.dtype):
+        return None
+    return _correlated(w, x, filters.array, out, attrs, attrs.get("kept"))
+
+
+def conv_transpose2d(
+    w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]
+) -> list[str] | None:
+    """`conv_transpose2d` where it is a convolution by the filters turned around (`im2col.scattered`)."""
+    y, filters = operands
+    if attrs["groups"] != 1 or filters.array is None or not (y.dtype == filters.dtype == out.dtype):
+        return None
+    (top, bottom), (left, right) = borders(attrs["padding"])
+    (dy, dx), (_, c, hh, ww) = pair(attrs["dilation"]), filters.shape
+    high, wide = dy * (hh - 1), dx * (ww - 1)
+    fits = max(top, bottom) <= high and max(left, right) <= wide
+    if pair(attrs["stride"]) != (1, 1) or not fits or ww * c < im2col.SHORT:
+        return None
+    turned = filters.array[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
+    frame = ((high - top, high - bottom), (wide - left, wide - right))
+    return _correlated(w, y, turned, out, {"stride": 1, "padding": frame, "dilation": attrs["dilation"]})
+
+
+def conv2d_weights(
+    w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]
+) -> list[str] | None:
+    """`conv2d_weights`, from the patches that the convolution gathered if it kept them."""
+    x, y = operands
+    size, count = tuple(attrs["size"]), y.shape[1]
+    if attrs["groups"] != 1 or math.prod(size) == 1 or not (x.dtype == y.dtype == out.dtype):
+        return None
+    kept = w.recalled(attrs.get("kept"))
+    lines, blocks = ([], kept) if kept is not None else _gathered(w, x, size, attrs, False)
+    pixels, copied = _pixels(w, y)
+    width = math.prod(size) * x.shape[1]
+    total, part = w.room((width, count), out.dtype), w.room((width, count), out.dtype)
+    lines += [*copied, _copy(w, total, "0")]
+    for block in blocks:
+        some = pixels[block.start : block.stop].reshape(-1, count)
+        lines += [*block.lines, _call(w, np.matmul, block.matrix.T, some, part)]
+        lines.append(_call(w, np.add, total, part, total))
+    found = total.reshape(*size, -1, count).transpose(3, 2, 0, 1)
+    return [*lines, f"{w.constant(np.copyto)}({out.text}, {w.constant(found)})"]
+
+
+# --- pooling -----------------------------------------------------------------------------------------
+
+
+def _greatest(w: Writer, parts: list[np.ndarray], into: np.ndarray) -> list[str]:
+    if len(parts) == 1:
+        return [_copy(w, into, w.constant(parts[0]))]
+    lines = [_call(w, np.maximum, parts[0], parts[1], into)]
+    return [*lines, *(_call(w, np.maximum, into, part, into) for part in parts[2:])]
+
+
+def max_pool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`max_pool2d` without a frame."""
+    (x,) = operands
+    if x.array is None or out.array is None or _has_frame(attrs):
+        return None
+    (high, wide), (down, across) = _windows(attrs)
+    rows, columns = out.shape[2:]
+    lines: list[str] = []
+    tallest = x.array[:, :, places(rows, down, 0)]
+    if high > 1:
+        parts = [x.array[:, :, places(rows, down, i)] for i in range(high)]
+        tallest = w.room(tallest.shape, x.dtype, order_of_result(parts[:2]))
+        lines = _greatest(w, parts, tallest)
+    sides = [tallest[:, :, :, places(columns, across, j)] for j in range(wide)]
+    return [*lines, *_greatest(w, sides, out.array)]
+
+
+def max_unpool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`max_unpool2d` where the windows tile the images, channels last: whole rows of them at a time."""
+    g, x, y = operands
+    if x.array is None or y.array is None or out.array is None or _has_frame(attrs):
+        return None
+    size, (n, c, rows, columns) = _windows(attrs)[0], y.shape
+    high, wide = size
+    is_tiled = _windows(attrs)[1] == size and x.shape[2:] == (rows * high, columns * wide)
+    images, pooled, made = (a.transpose(CHANNELS_LAST) for a in (x.array, y.array, out.array))
+    if not is_tiled or high * wide > 255 or not all(a.flags.c_contiguous for a in (images, pooled, made)):
+        return None
+    bands, results = (a.reshape(n, rows, high, columns, wide, c) for a in (images, made))
+    side = (n, rows, columns, wide, c)
+    ties, count = w.room((n, rows, columns, c), np.uint8), w.room((n, rows, columns, c), out.dtype)
+    stretched = w.room(side, out.dtype)
+    lines = [_copy(w, stretched, w.constant(pooled[:, :, :, None]))]
+    hits = [w.room(side, np.bool_) for _ in range(high)]
+    lines += [_call(w, np.equal, bands[:, :, i], stretched, hits[i]) for i in range(high)]
+    in_column = hits[0].view(np.uint8)
+    if high > 1:
+        in_column = w.room(side, np.uint8)
+        lines += _total(w, [hit.view(np.uint8) for hit in hits], in_column)
+    lines += _total(w, [in_column[:, :, :, j] for j in range(wide)], ties)
+    lines.append(_call(w, np.maximum, ties, np.ones((), np.uint8), ties))
+    share = w.room((n, rows, columns, c), out.dtype)
+    lines.append(_copy(w, count, w.constant(ties)))
+    lines.append(f"{w.constant(np.divide)}({_turned_text(w, g)}, {w.constant(count)}, {w.constant(share)})")
+    lines.append(_copy(w, stretched, w.constant(share[:, :, :, None])))
+    return [*lines, *(_call(w, np.multiply, hits[i], stretched, results[:, :, i]) for i in range(high))]
+
+
+def _total(w: Writer, parts: list[np.ndarray], into: np.ndarray) -> list[str]:
+    if len(parts) == 1:
+        return [_copy(w, into, w.constant(parts[0]))]
+    lines = [_call(w, np.add, parts[0], parts[1], into)]
+    return [*lines, *(_call(w, np.add, into, part, into) for part in parts[2:])]
+
+
+def _has_frame(attrs: dict[str, Any]) -> bool:
+    return any(map(any, borders(attrs["padding"])))
+
+
+def _windows(attrs: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
+    size = pair(attrs["size"])
+    return size, size if attrs["stride"] is None else pair(attrs["stride"])
+
+
+SPELLINGS: dict[str, Spelling] = {
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "conv2d_weights": conv2d_weights,
+    "max_pool2d": max_pool2d,
+    "max_unpool2d": max_unpool2d,
+}

@@ -1,0 +1,248 @@
+"""A training run that is watched: it says how it goes some twenty times a second, and obeys.
+
+Training itself is `graphlang train`: a `Trainer`'s steps on a `Progress`. When the text is changed meanwhile,
+and the parameters have kept their names and shapes, the run goes on with them under the new text, as one
+turns a knob; otherwise it starts anew.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphlang.diagnostics import GraphlangError
+from graphlang.diagnostics.render import as_json, render
+from graphlang.learning import Training, prepare_training
+from graphlang.run.report import plain
+from graphlang.run.runlog import as_object
+from graphlang.run.train import Progress, Record
+from graphlang.server.compiling import compile_text
+from graphlang.server.folder import Folder
+from graphlang.server.map import Map, map_of
+from graphlang.server.places import Places
+
+Message = dict[str, Any]
+Send = Callable[[Message], None]
+
+# Seconds between frames, and the part of them that is spent on steps.
+_FRAME = 0.05
+# At the speed 0 a frame is one step; at the others a run takes about so many seconds.
+_SECONDS = (None, 60.0, 20.0, 6.0, 0.0)
+_USUAL_SPEED = 2
+# Losses told with one frame.
+_MOST_LOSSES = 60
+
+
+@dataclass(slots=True)
+class Run:
+    """A run at hand.
+
+    Attributes
+    ----------
+    losses : list of (step, loss)
+        Since the last frame.
+    records : list of dict
+        Of the epochs that have ended since then.
+    """
+
+    training: Training
+    map: Map | None
+    steps: Iterator[float | Record]
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    is_done: bool = False
+
+    @property
+    def progress(self) -> Progress:
+        """Where it stands."""
+        return self.training.progress
+
+    def advance(self) -> bool:
+        """One step, with the epoch's end if it is the last of one; False at the end of the run."""
+        found = next(self.steps, None)
+        if found is None:
+            self.is_done = True
+            return False
+        if isinstance(found, Record):
+            self.records.append(as_object(found))
+        else:
+            self.losses.append((self.progress.step, found))
+        return True
+
+
+def serve(message: Message, folder: Folder, inbox: queue.Queue[Message], send: Send) -> None:
+    """Train the message's `text` as further messages say, until the worker is killed.
+
+    Messages are `start` (with a `speed`), `pause`, `step`, `epoch`, `reset`, `text`, `speed`. What is sent:
+    `ready` (what is constant: the points, the grid), `frame` (what has changed), `state`, and `failed` with
+    diagnostics.
+    """
+    _Session(message, folder, inbox, send).serve()
+
+
+class _Session:
+    def __init__(self, message: Message, folder: Folder, inbox: queue.Queue[Message], send: Send):
+        self.message, self.folder, self.inbox, self.send = message, folder, inbox, send
+        self.run: Run | None = None
+        self.is_running = False
+        self.speed = _USUAL_SPEED
+
+    def serve(self) -> None:
+        self._guarded(lambda: self._begin(None))
+        while True:
+            command = self._next_command()
+            if command is not None:
+                self._guarded(lambda c=command: self._obey(c))  # type: ignore[misc]
+            elif self.is_running:
+                self._guarded(self._go_on)
+
+    def _next_command(self) -> Message | None:
+        """Waits while there is nothing else to do."""
+        try:
+            return self.inbox.get(block=not self.is_running)
+        except queue.Empty:
+            return None
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        """What the text or its numbers are at fault for stops the run and is told."""
+        try:
+            do()
+        except GraphlangError as error:
+            self.is_running = False
+            places = Places(compile_text(self.message, self.folder).source)
+            told = [
+                {**as_json(d), "place": places.range_of(d.span), "rendered": render(d)}
+                for d in error.diagnostics
+            ]
+            if self.run is not None:
+                self.send(self._frame())
+            self.send({"event": "failed", "diagnostics": told})
+
+    # --- beginning ----------------------------------------------------------------------------
+
+    def _begin(self, before: Run | None) -> None:
+        """Prepare the text; with the numbers of the run before, if they fit."""
+        text = compile_text(self.message, self.folder)
+        _ = text.sound
+        training = prepare_training(text.source)
+        kept = before is not None and not before.is_done and _take_over(training, before.training)
+        shown = map_of(training, text.source)
+        self.run = Run(training, shown, training.trainer.steps(training.progress))
+        trainer = training.trainer
+        self.send(
+            {
+                "event": "ready",
+                "kept": kept,
+                "model": trainer.step.model.name,
+                "epochs": trainer.settings.epochs,
+                "batches": trainer.batches,
+                "examples": trainer.feed.count,
+                "held": len(trainer.split.held),
+                "optimizer": trainer.step.learner.optimizer,
+                "parameters": int(sum(np.size(v) for v in trainer.kept(training.progress.values).values())),
+                "metrics": list(trainer.step.model.metrics),
+                "map": shown.opening() if shown is not None else None,
+            }
+        )
+        self.send(self._frame())
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def _obey(self, command: Message) -> None:
+        if isinstance(command.get("speed"), int):
+            self.speed = min(max(command["speed"], 0), len(_SECONDS) - 1)
+        match command.get("do"):
+            case "start":
+                if self.run is None or self.run.is_done:
+                    self._begin(None)
+                self.is_running = True
+            case "pause":
+                self.is_running = False
+            case "step" | "epoch" as how:
+                self.is_running = False
+                self._by_hand(is_epoch=how == "epoch")
+            case "reset":
+                self.is_running = False
+                self._begin(None)
+            case "text":
+                self.message = {**self.message, "text": command["text"], "name": command["name"]}
+                was_running, before = self.is_running, self.run
+                self.is_running = False
+                self._begin(before)
+                self.is_running = was_running
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        is_done = self.run is not None and self.run.is_done
+        self.send({"event": "state", "running": self.is_running, "done": is_done, "speed": self.speed})
+
+    def _by_hand(self, *, is_epoch: bool) -> None:
+        run = self._existing()
+        epoch = run.progress.epoch
+        while run.advance() and is_epoch and run.progress.epoch == epoch and self.inbox.empty():
+            pass
+        # The record of an epoch comes after its last step, and belongs to it.
+        if not is_epoch and run.progress.batch == run.training.trainer.batches:
+            run.advance()
+        self.send(self._frame())
+
+    def _existing(self) -> Run:
+        if self.run is None:
+            self._begin(None)
+        assert self.run is not None
+        return self.run
+
+    # --- going on -----------------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """As many steps as belong to one frame, and the frame."""
+        run = self._existing()
+        began = time.monotonic()
+        for _ in range(self._steps_of_a_frame(run)):
+            if not run.advance() or time.monotonic() - began > _FRAME:
+                break
+        self.send(self._frame())
+        if run.is_done:
+            self.is_running = False
+            self._tell_state()
+        else:
+            time.sleep(max(0.0, _FRAME - (time.monotonic() - began)))
+
+    def _steps_of_a_frame(self, run: Run) -> int:
+        seconds = _SECONDS[self.speed]
+        if seconds is None:
+            return 1
+        trainer = run.training.trainer
+        total = trainer.settings.epochs * trainer.batches
+        return total if not seconds else max(1, round(total * _FRAME / seconds))
+
+    def _frame(self) -> Message:
+        run = self._existing()
+        losses, records = run.losses, run.records
+        run.losses, run.records = [], []
+        every = max(1, len(losses) // _MOST_LOSSES)
+        frame: Message = {
+            "event": "frame",
+            "epoch": run.progress.epoch,
+            "step": run.progress.step,
+            "losses": [[step, plain(loss)] for step, loss in losses[::-1][::every][::-1]],
+            "records": records,
+        }
+        if run.map is not None:
+            frame["map"] = run.map.frame(run.training.trainer.kept(run.progress.values))
+        return frame
+
+
+def _take_over(training: Training, before: Training) -> bool:
+    """Let a run begin where another stands, if both have the same numbers; says whether they have."""
+    old, new = before.progress, training.progress
+    if {p: np.shape(v) for p, v in old.values.items()} != {p: np.shape(v) for p, v in new.values.items()}:
+        return False
+    new.values = {p: np.array(v) for p, v in old.values.items()}
+    new.step, new.epoch, new.seconds = old.step, old.epoch, old.seconds
+    return True

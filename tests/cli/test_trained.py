@@ -1,0 +1,191 @@
+"""`graphlang eval`, `predict` and `plot --surface`: what a trained model is worth, says and looks like."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphlang.cli.main import main
+
+MODEL = """\
+data d = csv("rows.csv") {
+  x = columns("a".."b")
+  y = column("kind")
+}
+input x: [N, 2]
+input y: int[N]
+param W: [2, 3] = 0
+param b: [3] = 0
+s = x @ W + b
+loss = cross_entropy(s, y)
+output s
+metric accuracy = mean(argmax(s) == y)
+train on d { minimize = loss
+  holdout = 0.25 }
+"""
+ROWS = "a,b,kind\n1,0,cat\n0,1,dog\n-1,-1,ant\n2,0,cat\n0,2,dog\n-2,-1,ant\n3,1,cat\n1,0,ant\n"
+# Scores are (-a - b, a, b) for the classes in sorted order: ant, cat, dog.
+W = np.array([[-1.0, 1, 0], [-1, 0, 1]])
+X = np.array([[1, 0], [0, 1], [-1, -1], [2, 0], [0, 2], [-2, -1], [3, 1], [1, 0]])
+LABELS = np.array([1, 2, 0, 1, 2, 0, 1, 0])
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.graph").write_text(MODEL)
+    Path("rows.csv").write_text(ROWS)
+    np.savez("w.npz", W=W, b=np.zeros(3))
+
+
+def softmax_loss(rows: list[int] | slice) -> float:
+    scores = X[rows] @ W
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    return float(-log_p[np.arange(len(scores)), LABELS[rows]].mean())
+
+
+# --- eval ------------------------------------------------------------------------------------------------
+
+
+def test_eval_reports_loss_and_metrics_of_all_rows_and_of_those_held_out(capsys: Captured) -> None:
+    assert main(["eval", "m.graph", "--weights", "w.npz", "--json", "--dtype", "float64"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == "m"
+    assert {part: found[part]["rows"] for part in ("all", "learned", "holdout")} == {
+        "all": 8, "learned": 6, "holdout": 2
+    }  # fmt: skip
+    assert found["all"]["loss"] == pytest.approx(softmax_loss(slice(None)), rel=1e-12)
+    assert found["all"]["accuracy"] == 7 / 8
+    mean = (6 * found["learned"]["loss"] + 2 * found["holdout"]["loss"]) / 8
+    assert mean == pytest.approx(found["all"]["loss"], rel=1e-12)
+
+
+def test_eval_prints_a_table(capsys: Captured) -> None:
+    assert main(["eval", "m.graph", "--weights", "w.npz"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["rows", "count", "loss", "accuracy"]
+    assert rows[2] == ["all", "8", f"{softmax_loss(slice(None)):.6g}", "0.875"]
+
+
+def test_eval_takes_other_data_with_the_classes_that_were_learned(capsys: Captured) -> None:
+    Path("new.csv").write_text("a,b,kind\n1,0,cat\n5,0,cat\n0,3,dog\n")
+    assert main(["eval", "m.graph", "--weights", "w.npz", "--data", "new.csv", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["all"]["accuracy"] == 1
+    assert "holdout" not in found
+
+
+def test_eval_refuses_a_class_that_was_not_learned(capsys: Captured) -> None:
+    Path("new.csv").write_text("a,b,kind\n1,0,cow\n")
+    assert main(["eval", "m.graph", "--weights", "w.npz", "--data", "new.csv"]) == 1
+    told = capsys.readouterr().err
+    assert "`cow`, which is no class of `d`" in told
+    assert "`ant`, `cat`, `dog`" in told
+
+
+def test_eval_without_weights_says_so(capsys: Captured) -> None:
+    assert main(["eval", "m.graph"]) == 0
+    assert "No --weights: these are the numbers of the untrained model." in capsys.readouterr().err
+
+
+def test_weights_of_another_shape_are_refused(capsys: Captured) -> None:
+    np.savez("w.npz", W=np.zeros((3, 3)), b=np.zeros(3))
+    assert main(["eval", "m.graph", "--weights", "w.npz"]) == 1
+    assert "[2, 3]" in capsys.readouterr().err
+
+
+# --- predict -----------------------------------------------------------------------------------------------
+
+
+def test_predict_writes_scores_and_classes_as_csv(capsys: Captured) -> None:
+    assert main(["predict", "m.graph", "--weights", "w.npz"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert list(rows[0]) == ["s[0]", "s[1]", "s[2]", "s.class"]
+    scores = [[float(row[f"s[{k}]"]) for k in range(3)] for row in rows]
+    assert np.array_equal(scores, X @ W)
+    assert [row["s.class"] for row in rows] == ["cat", "dog", "ant", "cat", "dog", "ant", "cat", "cat"]
+
+
+@pytest.mark.parametrize("kind", ["npz", "json", "csv"])
+def test_predict_needs_no_labels(kind: str) -> None:
+    Path("new.csv").write_text("a,b\n1,0\n0,3\n")
+    arguments = ["predict", "m.graph", "--weights", "w.npz", "--data", "new.csv", "-o", f"p.{kind}"]
+    assert main(arguments) == 0
+    if kind == "npz":
+        with np.load("p.npz") as file:
+            scores, classes = file["s"], file["s.class"]
+    elif kind == "json":
+        found = json.loads(Path("p.json").read_text())
+        scores, classes = found["s"], found["s.class"]
+    else:
+        rows = list(csv.reader(Path("p.csv").read_text().splitlines()))[1:]
+        scores, classes = [[float(c) for c in row[:3]] for row in rows], [row[3] for row in rows]
+    assert np.array_equal(scores, [[-1, 1, 0], [-3, 0, 3]])
+    assert list(classes) == ["cat", "dog"]
+
+
+def test_predict_computes_any_node_that_is_named(capsys: Captured) -> None:
+    assert main(["predict", "m.graph", "--weights", "w.npz", "--node", "x"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0] == ["x[0]", "x[1]"]
+    assert np.array_equal(np.array(rows[1:], float), X)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--node", "t"], "There is no node called `t`"),
+        (["-o", "p.txt"], "does not end in .csv, .npz or .json"),
+        (["--weights", "nosuch.npz"], "nosuch.npz"),
+    ],
+)
+def test_predict_says_what_is_wrong(arguments: list[str], said: str, capsys: Captured) -> None:
+    assert main(["predict", "m.graph", *arguments]) == 1
+    assert said in capsys.readouterr().err
+
+
+# --- surfaces ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "gif"])
+def test_the_decision_surface_is_drawn_before_during_and_after_training(kind: str) -> None:
+    pytest.importorskip("matplotlib")
+    small = ["--epochs", "4", "--resolution", "9", "--frames", "3"]
+    assert main(["plot", "m.graph", "--surface", "-o", f"out.{kind}", *small]) == 0
+    found = Path(f"out.{kind}").read_bytes()
+    if kind == "gif":
+        image = pytest.importorskip("PIL.Image")
+        with image.open("out.gif") as picture:
+            assert picture.n_frames == 3
+    else:
+        assert found.startswith(b"\x89PNG" if kind == "png" else b"<?xml")
+    if kind == "svg":
+        assert all(moment in found.decode() for moment in ("before", "during (epoch 2)", "after 4 epochs"))
+
+
+def test_weights_are_shown_without_training() -> None:
+    pytest.importorskip("matplotlib")
+    arguments = ["--weights", "w.npz", "--resolution", "9", "-o", "out.svg"]
+    assert main(["plot", "m.graph", "--surface", *arguments]) == 0
+    text = Path("out.svg").read_text()
+    assert "w.npz" in text
+    assert "after" not in text
+
+
+def test_a_surface_over_three_numbers_is_refused(capsys: Captured) -> None:
+    pytest.importorskip("matplotlib")
+    Path("m.graph").write_text("input x: [N, 3]\nparam w: [3] = 1\ns = x @ w\noutput s\n")
+    assert main(["plot", "m.graph", "--surface", "-o", "out.svg"]) == 1
+    assert "A surface is over one or two numbers" in capsys.readouterr().err
+    assert not Path("out.svg").exists()
+
+
+def test_a_surface_needs_a_place_to_go(capsys: Captured) -> None:
+    assert main(["plot", "m.graph", "--surface"]) == 1
+    assert "`--surface` takes one .graph file and the picture to write." in capsys.readouterr().err
