@@ -19,6 +19,7 @@ from graphlang.plan.combine import combined
 from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
+from graphlang.run.inline import inlined
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
 from graphlang.run.memory import Order, Pool, order_of, order_of_result, skeleton, specimen
 from graphlang.run.operand import Operand
@@ -260,6 +261,8 @@ class Program:
         """Fill an array that is there already."""
         node, shape, kind = step.node, self._shape(step.node), self._kind(step.node)
         operands = [self._values[n] for n in node.inputs]
+        if node not in self._targets and self._inline(step, operands, attrs):
+            return True
         if step.op.name in ELEMENTWISE and not _have_kinds(step, operands, kind):
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
@@ -279,6 +282,18 @@ class Program:
         self._values[node] = out
         if raw is not None:
             self._blocks[node] = raw
+        return True
+
+    def _inline(self, step: Step, operands: list[Operand], attrs: dict[str, Any]) -> bool:
+        """Write an expression with a new result."""
+        shape, kind = self._shape(step.node), self._kind(step.node)
+        text = inlined(step.op.name, self, operands, shape, kind, attrs)
+        if text is None:
+            return False
+        name = f"v{len(self._values)}"
+        self.code.lines.append(f"{name} = {text}")
+        bones = self._bones_of_result(step, attrs)
+        self._values[step.node] = Operand(name, shape, kind, bones=bones)
         return True
 
     def _hints(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
-from graphlang.run.divergence import broken_update, divergence, is_finite
+from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
@@ -108,36 +108,46 @@ class Engine:
         if self._threads is not None:
             self._threads.close()
 
-    @property
-    def gradient(self) -> np.ndarray:
-        """All gradients as one vector."""
-        return self.layout.gradient
+    def step(self, count: int, leaves: Mapping[str, Any], seed: int) -> tuple[dict[Node, Any] | None, bool]:
+        """Forward, backward, and the update if the loss and all gradients are finite.
 
-    def compute(self, count: int, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any] | None:
-        """Forward and backward; None where a kernel fails, which the interpreter can explain."""
-        if count not in self._programs:
-            trainer = self._trainer
-            sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
-            self._programs[count] = StepProgram(
-                trainer.step,
-                self.layout,
-                wanted,
-                sizes,
-                trainer.dtype,
-                self._threads,
-                trainer.feed.names,
-                is_exact=not trainer.is_fast,
-            )
-        try:
-            with np.errstate(all="ignore"):
-                return self._programs[count].forward_backward(leaves, seed)
-        except KERNEL_ERRORS:
-            return None
-
-    def update(self, count: int, found: Mapping[Node, Any]) -> None:
-        """Change parameters and states."""
+        Returns
+        -------
+        dict of Node to value, or None
+            The loss and what else is reported; None where a kernel fails, which the interpreter can explain.
+        bool
+            Whether the parameters were updated.
+        """
+        program = self._programs.get(count) or self._compiled(count)
         with np.errstate(all="ignore"):
-            self._programs[count].update(found)
+            try:
+                found = program.forward_backward(leaves, seed)
+            except KERNEL_ERRORS:
+                return None, False
+            if not math.isfinite(found[self._trainer.step.loss]) or not self._is_finite():
+                return found, False
+            program.update(found)
+        return found, True
+
+    def _is_finite(self) -> bool:
+        """Whether all gradients are; looks at each only if their squares' sum is not."""
+        flat = self.layout.gradient
+        return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+
+    def _compiled(self, count: int) -> StepProgram:
+        trainer = self._trainer
+        sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
+        self._programs[count] = StepProgram(
+            trainer.step,
+            self.layout,
+            wanted,
+            sizes,
+            trainer.dtype,
+            self._threads,
+            trainer.feed.names,
+            is_exact=not trainer.is_fast,
+        )
+        return self._programs[count]
 
 
 class Trainer:
@@ -246,13 +256,11 @@ class Trainer:
 
     def _one_step(self, engine: Engine, progress: Progress, inputs: Mapping[str, Any]) -> float:
         count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
-        times = self._clock(progress)
-        found = engine.compute(count, {**inputs, **times}, self.step_seed(progress.step + 1))
+        leaves = {**inputs, **self._clock(progress)} if self._times else inputs
+        found, is_done = engine.step(count, leaves, self.step_seed(progress.step + 1))
         loss = float(found[self.step.loss]) if found is not None else math.nan
-        if found is None or not math.isfinite(loss) or not is_finite(engine.gradient):
-            leaves = {**progress.values, **inputs, **times}
-            raise divergence(self, progress, leaves, count, loss)
-        engine.update(count, found)
+        if found is None or not is_done:
+            raise divergence(self, progress, {**progress.values, **leaves}, count, loss)
         weight = count or 1
         for name, node in self.reported.items():
             progress.sums[name] = progress.sums.get(name, 0.0) + float(found[node]) * weight
