@@ -22,6 +22,8 @@ def inlined(
     """The expression that gives an operation's result, or None where an array is better filled."""
     if op == "transpose" and operands[0].array is None:
         return f"{operands[0].text}.{'T' if len(shape) == 2 else 'swapaxes(-1, -2)'}"
+    if op == "index" and operands[0].array is None:
+        return f"{operands[0].text}[{', '.join(map(_place, attrs['items']))}]"
     if op == "gather":
         return _picked(w, operands, attrs)
     if shape != () or np.dtype(kind).kind != "f" or any(o.dtype != kind for o in operands):
@@ -33,6 +35,13 @@ def inlined(
     if op in ("sum", "mean") and np.dtype(kind).itemsize >= 4:
         return _total(w, op, operands[0], attrs["axis"])
     return None
+
+
+def _place(item: Any) -> str:
+    """One part of an index, as Python writes it."""
+    if isinstance(item, tuple):
+        return ":".join("" if part is None else str(int(part)) for part in item[1:])
+    return "..." if item == "..." else str(int(item))
 
 
 def _number(w: Writer, o: Operand) -> str:

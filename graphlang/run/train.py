@@ -27,12 +27,14 @@ from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
-from graphlang.run.split_program import Threads
+from graphlang.run.split_program import Threads, available
 from graphlang.run.step_program import Layout, StepProgram
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.
 _SEED_SHIFT = 32
+# From so many parameters on, the update is shared by two threads: it does nothing but read and write memory.
+_SHARED_UPDATE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +104,14 @@ class Engine:
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
         self._threads = Threads(trainer.threads) if trainer.threads > 1 else None
+        self._helpers = self._threads
+        if self._threads is None and self.layout.size >= _SHARED_UPDATE and available() > 1:
+            self._helpers = Threads(2, holds_blas=False)
 
     def close(self) -> None:
         """End the threads, if there are any."""
-        if self._threads is not None:
-            self._threads.close()
+        if self._helpers is not None:
+            self._helpers.close()
 
     def step(self, count: int, leaves: Mapping[str, Any], seed: int) -> tuple[dict[Node, Any] | None, bool]:
         """Forward, backward, and the update if the loss and all gradients are finite.
@@ -146,6 +151,7 @@ class Engine:
             self._threads,
             trainer.feed.names,
             is_exact=not trainer.is_fast,
+            helpers=self._helpers,
         )
         return self._programs[count]
 
