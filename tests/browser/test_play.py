@@ -99,7 +99,9 @@ class Play:
         from selenium.webdriver.common.keys import Keys
 
         self.find(".cm-content").click()
-        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).send_keys(text).perform()
+        ActionChains(self.driver).key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).send_keys(
+            text
+        ).perform()
 
     def undo(self) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
@@ -109,7 +111,11 @@ class Play:
 
     def source(self) -> str:
         """The text in the editor."""
-        return str(self.js("return document.querySelector('.cm-content').cmTile?.view?.state.doc.toString() ?? [...document.querySelectorAll('.cm-line')].map(l => l.textContent).join('\\n')"))
+        return str(
+            self.js(
+                "return document.querySelector('.cm-content').cmTile?.view?.state.doc.toString() ?? [...document.querySelectorAll('.cm-line')].map(l => l.textContent).join('\\n')"
+            )
+        )
 
     def wires(self, kind: str = "v") -> dict[str, str]:
         """What stands on the wires and can be seen: values `v`, gradients `d`."""
@@ -360,7 +366,9 @@ def test_a_file_that_was_changed_elsewhere_is_only_replaced_if_one_says_so(play:
 def test_pictures_script_and_text_are_given_away(play: Play, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    play.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(out)})
+    play.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(out)}
+    )
     for kind, start in (("svg", b"<svg"), ("png", b"\x89PNG"), ("script", b'"""'), ("graph", b"input x")):
         play.find("#export summary").click()
         play.click(f"export-{kind}")
@@ -388,7 +396,9 @@ def test_a_shared_link_brings_the_text_and_not_the_token(play: Play) -> None:
     play.until(lambda: play.find("#name").get_attribute("value") == "shared.graph")
 
 
-@pytest.mark.parametrize("name", ["sigmoid_neuron_gates.graph", "softmax_loss.graph", "custom_backward.graph"])
+@pytest.mark.parametrize(
+    "name", ["sigmoid_neuron_gates.graph", "softmax_loss.graph", "custom_backward.graph"]
+)
 def test_examples_open(play: Play, name: str) -> None:
     play.choose("open", f"example:{name}")
     play.until(lambda: play.find("#name").get_attribute("value") == name)
@@ -447,10 +457,15 @@ def test_training_is_watched_paused_stepped_and_begun_anew(training: Play) -> No
 
 
 def test_the_map_has_the_points_of_every_class_and_the_loss_falls(training: Play) -> None:
-    training.js("const s = document.getElementById('train-speed'); s.value = 4; s.dispatchEvent(new Event('input'))")
+    training.js(
+        "const s = document.getElementById('train-speed'); s.value = 4; s.dispatchEvent(new Event('input'))"
+    )
     training.click("train-start")
     training.until(lambda: "Again" in training.text("train-start"), 60)
-    assert float(training.js("return document.querySelector('#train-numbers tr:nth-child(2) td').textContent")) < 0.4
+    assert (
+        float(training.js("return document.querySelector('#train-numbers tr:nth-child(2) td').textContent"))
+        < 0.4
+    )
     script = """const c = document.getElementById('map').getContext('2d').getImageData(0, 0, 720, 720).data, found = {};
     for (let i = 0; i < c.length; i += 4) { const k = c[i] + ',' + c[i+1] + ',' + c[i+2]; found[k] = (found[k] ?? 0) + 1; }
     return found;"""
@@ -522,12 +537,12 @@ def test_three_hundred_nodes_are_drawn_while_one_types(play: Play, folder: Path)
     play.driver.refresh()
     play.settle()
     play.choose("open", "load:long.graph")
-    play.until(lambda: len(play.all("#picture g[data-id]")) > 500)
+    play.until(lambda: len(play.all("#picture g[data-id]")) > 300)
     play.type_at_end("g = f * 2\noutput g\n")
-    play.until(lambda: play.all("#picture g[data-id='g>']"))
+    play.until(lambda: play.all("#picture g[data-id='>g']"))
     play.click("step-next")
     play.click("step-next")
-    assert "h1.mul" in play.text("step-text") or "=" in play.text("step-text")
+    assert "x · 1.1 = 0.50 · 1.1 = 0.55" in play.text("step-text")
 
 
 def test_a_text_that_takes_long_can_be_stopped(play: Play) -> None:
@@ -536,8 +551,9 @@ def test_a_text_that_takes_long_can_be_stopped(play: Play) -> None:
     play.click("stop")
     play.until(lambda: "stopped" in play.text("verdict"))
     assert play.wires("v")["f>"] == "−12"
-    play.undo()
-    play.until(lambda: play.text("verdict").startswith("No mistakes"), 30)
+    play.find(".cm-content").click()
+    play.until(lambda: play.undo() or play.source() == XYZ)
+    play.until(lambda: play.text("verdict").startswith("No mistakes"), 40)
     assert any("409" in p for p in play.problems())
 
 
@@ -634,7 +650,9 @@ def test_axe_finds_nothing_serious(play: Play, theme: str) -> None:
         play.click(tab)
         time.sleep(0.7)
         play.js(AXE.read_text(encoding="utf-8"))
-        script = "const done = arguments[arguments.length - 1]; axe.run(document).then(r => done(r.violations))"
+        script = (
+            "const done = arguments[arguments.length - 1]; axe.run(document).then(r => done(r.violations))"
+        )
         play.driver.set_script_timeout(60)
         found = play.driver.execute_async_script(script)
         serious = [v for v in found if v["impact"] in ("serious", "critical")]
@@ -649,5 +667,9 @@ def test_the_keyboard_alone_gets_everywhere(play: Play) -> None:
     play.js("document.body.focus()")
     for _ in range(len(wanted) + 25):
         play.press("TAB")
-        reached.add(play.js("const e = document.activeElement; return e.id || e.className || e.dataset.name || e.type"))
+        reached.add(
+            play.js(
+                "const e = document.activeElement; return e.id || e.className || e.dataset.name || e.type"
+            )
+        )
     assert wanted - reached == set()
