@@ -71,33 +71,9 @@ def scalar_function(text: str, inputs: list[str], *, is_compiled: bool) -> Scala
     """`Model.function` of a graph of numbers, in compiled C or not."""
     import graphlang
 
-    model = graphlang.parse(text)
-    if not hasattr(model, "function"):
-        return _interpreted(text, inputs)
-    function = model.function(jit=is_compiled)
+    function = graphlang.parse(text).function(jit=is_compiled)
     assert list(function.arguments) == inputs
     return lambda values: function(*values)
-
-
-def _interpreted(text: str, inputs: list[str]) -> ScalarFunction:
-    """The plan of the graph, run again and again."""
-    from graphlang import pipeline
-    from graphlang.plan.schedule import make_plan
-    from graphlang.run.interpreter import Executable
-    from graphlang.source import SourceFile
-
-    model = pipeline.compile_source(SourceFile("scalar.graph", text)).value
-    differentiated = pipeline.differentiate(model, pipeline.objective(model, None)[0])
-    output = differentiated.of
-    assert output is not None
-    gradients = [differentiated.gradients[name] for name in inputs]
-    executable = Executable(make_plan(differentiated.nodes, [output, *gradients]), is_repeated=True)
-
-    def evaluate(values: list[float]) -> tuple[float, Sequence[float]]:
-        found = executable.run(dict(zip(inputs, values, strict=True)))
-        return found[output], [found[node] for node in gradients]
-
-    return evaluate
 
 
 def checked(text: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def layers(size: Size) -> list[str]:
 
 
 def _pairs(size: Size) -> list[tuple[int, int]]:
-    return list(zip(size.widths, size.widths[1:], strict=False))
+    return list(pairwise(size.widths))
 
 
 # --- NumPy -----------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def graphlang(size: Size) -> Job:
 def _torch(size: Size, **how: bool) -> Job:
     from benchmarks import torch_jobs
 
-    F = torch_jobs.setup().nn.functional  # noqa: N806  (its usual name)
+    F = torch_jobs.setup().nn.functional
     *hidden, last = layers(size)
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
