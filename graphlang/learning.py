@@ -50,6 +50,8 @@ def prepare_training(
     feed: str | None = None,
     weights: str | Mapping[str, Any] | None = None,
     dtype: str = "float32",
+    threads: int = 1,
+    is_fast: bool = False,
 ) -> Training:
     """Compile a file for training and find its data and where its parameters start.
 
@@ -68,6 +70,8 @@ def prepare_training(
         A file or parameters by path, to start from.
     dtype : str
         `float32` or `float64`.
+    threads, is_fast
+        Faster ways that take sums in another order (`Trainer`).
 
     Raises
     ------
@@ -91,7 +95,7 @@ def prepare_training(
     batches = Feed(step.model, rows, spec, fixed, DTYPES[dtype], problems)
     _stop(problems)
     found = settings_of(model.training, settings or {})
-    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype])
+    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast)
     return Training(trainer, trainer.start(given), rows, list(problems))
 
 

@@ -1,6 +1,6 @@
 """Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
 
-The format follows the name of the output: .dot, .svg, .png or .pdf.
+The format follows the name of the output: .dot, .svg, .png, .pdf or .html (a page in which boxes open).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from graphlang.draw.view import View
     from graphlang.graph.model import Model
 
-FORMATS = ("dot", "svg", "png", "pdf")
+FORMATS = ("dot", "svg", "png", "pdf", "html")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,10 @@ def execute(options: argparse.Namespace) -> int:
         raise GraphlangError(problems)
     loaded = common.load(options.file, options.set)
     common.report(loaded.warnings, options.color)
-    if options.steps is not None and not options.steps.lower().endswith(".html"):
+    if options.steps is not None and options.steps.lower().endswith(".html"):
+        common.write(options.steps, steps.page(options, loaded, _checked_view(options, loaded)))
+        return 0
+    if options.steps is not None:
         count = steps.write_all(options, loaded, _checked_view(options, loaded))
         common.remark(options, f"{count} frames in {options.steps}")
         return 0
@@ -76,6 +79,8 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
 
     problems = Problems()
     view = _checked_view(options, loaded)
+    if kind == "html":
+        return steps.page(options, loaded, view)
     if steps.wants_a_story(options):
         story = steps.story_of(options, loaded, view)
         scene = story.scene if options.step is None else story.after(options.step)

@@ -36,6 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=_batch, metavar="N", help="rows per update, or `all`")
     parser.add_argument("--seed", type=common.natural, metavar="N", help="in place of the train block's")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument(
+        "--fast", action="store_true", help="take sums in the fastest order: no longer a script's bits"
+    )
+    parser.add_argument(
+        "--threads",
+        type=common.count,
+        metavar="N",
+        default=1,
+        help="share every batch among N threads, --fast",
+    )
     common.add_model_options(parser)
     parser.add_argument("--data", metavar="FILE", help="a file in place of that of the data block")
     parser.add_argument("--feed", metavar="FILE", help="inputs that are the same in every step")
@@ -118,6 +128,8 @@ def _prepared(options: argparse.Namespace) -> Training:
         feed=options.feed,
         weights=options.weights,
         dtype=options.dtype,
+        threads=options.threads,
+        is_fast=options.fast,
     )
     unknown_settings(training.trainer.step.model, overrides, problems)
     common.stop_on_errors(problems)

@@ -710,6 +710,11 @@ RUNNING = {
         "Compiled evaluation needs a C compiler called `cc`, `gcc` or `clang`, or the one that the variable"
         " CC names. Without `--jit` none is needed, and the numbers are the same.",
     ),
+    "E0919": Code(
+        "threads that cannot be used",
+        "`--threads` holds BLAS, the library that multiplies matrices, to one thread in each of its own."
+        " That needs threadpoolctl (`pip install 'graphlang[threads]'`).",
+    ),
 }
 
 WARNINGS = {

@@ -46,7 +46,7 @@ def _images(scenes: Sequence[Scene], engine: str) -> list[Any]:
     except ImportError:
         raise _error(
             "A film of frames needs Pillow.",
-            "Install it with `pip install pillow`, or name a folder: SVG frames need nothing.",
+            "Install it with `pip install 'graphlang[film]'`, or name a folder: SVG frames need nothing.",
         ) from None
     images = [Image.open(io.BytesIO(_png(scene, engine))).convert("RGB") for scene in scenes]
     width, height = max(i.width for i in images), max(i.height for i in images)

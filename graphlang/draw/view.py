@@ -31,6 +31,9 @@ class View:
         Decimals of every number; None chooses.
     unfold : bool
         Draw every iteration of each loop; else a loop of equal iterations is one box, `×12`.
+    exactly : frozenset of str or None
+        Paths of the boxes that are open, whatever `depth`, `open` and `close` say; a folded loop may be
+        closed, too.
     backward : bool
         Draw the nodes of the backward pass too.
     """
@@ -42,4 +45,5 @@ class View:
     theme: str = "slide"
     digits: int | None = None
     unfold: bool = False
+    exactly: frozenset[str] | None = None
     backward: bool = False

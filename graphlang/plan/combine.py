@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from graphlang.graph.dag import ancestors
+from graphlang.graph.dag import ancestors, users
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
 from graphlang.ops import registry
+from graphlang.ops.rules import reduction
 from graphlang.types.dims import Sizes
 from graphlang.types.tensor import Shape, TensorType
 
@@ -40,15 +41,26 @@ def selection(items: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*(slice(*i[1:]) if isinstance(i, tuple) else ... if i == "..." else i for i in items), *rest)
 
 
+def _inner(x: Any, y: Any, *, axis: Any = -1, keepdims: bool = False) -> Any:
+    """The sum of the products of two arrays along the last axis."""
+    found = np.vecdot(x, y)
+    return found[..., None] if keepdims else found
+
+
 def _like_the_first(sizes: Sizes, *types: TensorType, shape: Shape, **_attrs: Any) -> TensorType:
     return types[0].with_shape(shape)
+
+
+def _along(sizes: Sizes, *types: TensorType, **attrs: Any) -> TensorType:
+    return reduction(sizes, types[0], **attrs)
 
 
 # Operations that only plans know: they are made here and compiled, and nobody writes or differentiates them.
 INTERNAL: Mapping[str, Op] = {
     "assemble": Op(
         "assemble", _assemble, _like_the_first, wires=(), attrs=(), doc=_assemble.__doc__ or "", label="Σ put"
-    )
+    ),
+    "inner": Op("inner", _inner, _along, wires=(), attrs=(), doc=_inner.__doc__ or "", label="·"),
 }
 
 
@@ -70,6 +82,43 @@ def combined(nodes: Iterable[Node], wanted: Iterable[Node]) -> tuple[list[Node],
     wanted = set(wanted)
     needed = ancestors(wanted)
     return _Combining(wanted).all([n for n in nodes if n in needed])
+
+
+class Rewriting:
+    """Goes over a graph once, in order, and puts other nodes in the place of some.
+
+    Attributes
+    ----------
+    now : dict of Node to Node
+        Old node -> the one in its place, of those that were met.
+    order : list of Node
+        The new graph as far as it is made.
+    """
+
+    def __init__(self, nodes: list[Node], wanted: set[Node]):
+        self._nodes, self._wanted = nodes, wanted
+        self._users = users(nodes)
+        self.now: dict[Node, Node] = {}
+        self.order: list[Node] = []
+
+    def rewritten(self, node: Node) -> Node | None:
+        """What comes in the place of a node; None to leave it, with its new operands."""
+        raise NotImplementedError
+
+    def all(self) -> tuple[list[Node], dict[Node, Node]]:
+        """The new graph, and for each old node the one in its place."""
+        for node in self._nodes:
+            found = self.rewritten(node)
+            if found is None:
+                inputs = tuple(self.now[i] for i in node.inputs)
+                found = node if inputs == node.inputs else _with_inputs(node, inputs)
+            self.now[node] = found
+            self.order.append(found)
+        return self.order, self.now
+
+    def made(self, node: Node, op: str, inputs: tuple[Node, ...], attrs: Mapping[str, Any]) -> Node:
+        """A node like another one that is computed otherwise."""
+        return Node(node.path, op, inputs, attrs, node.type, node.span, node.scope)
 
 
 class _Combining:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.listing import Listing
-from graphlang.run.step_program import Layout, StepProgram
+from graphlang.run.program import Program
+from graphlang.run.step_program import Layout
 from graphlang.run.train import Trainer
 
 
@@ -21,10 +22,11 @@ def listing_of(trainer: Trainer, count: int) -> Listing:
     layout = Layout(trainer.step, trainer.dtype)
     program = trainer.program(layout, count)
     step, update = program.program, program.update_text
+    assert isinstance(step, Program), "only without threads is a step one text"
     for array, node in program.copies:
         step.code.lines.append(f"{step.constant(np.copyto)}({step.constant(array)}, {step.name_of(node)})")
     places = [step.constant(place) for place, _, _ in program.following]
-    writer = _Writer(layout, program)
+    writer = _Writer(layout, step)
     used = {name for line in [*step.code.lines, *places] for name in _NAME.findall(line)}
     used |= {step.name_of(node) for node in program.asked}
     names = _Renamed({name: value for name, value in step.code.names.items() if name in used})
@@ -94,7 +96,7 @@ def _is_same(a: Any, b: Any) -> bool:
 class _Writer:
     """Finds expressions for arrays and functions, and gathers the memory that they need."""
 
-    def __init__(self, layout: Layout, program: StepProgram):
+    def __init__(self, layout: Layout, program: Program):
         self.memory: dict[str, str] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[int, str] = {}
@@ -106,9 +108,9 @@ class _Writer:
         for array in layout.held.values():
             if id(_root(array)) not in self._names:
                 self._add(f"held_{len(self.memory)}", array, _zeros(array))
-        for k, array in enumerate(program.program.frames):
+        for k, array in enumerate(program.frames):
             self._add(f"frame_{k}", array, _zeros(array))
-        self._blocks = {id(raw): raw for raw in program.program.pool.blocks}
+        self._blocks = {id(raw): raw for raw in program.pool.blocks}
 
     def _add(self, name: str, array: np.ndarray, text: str) -> None:
         self._names[id(_root(array))] = name
@@ -134,7 +136,10 @@ class _Writer:
 
     def _function(self, value: Any) -> str:
         if isinstance(value, partial):
-            given = "".join(f", {name}={_literal(v)}" for name, v in value.keywords.items())
+            given = "".join(
+                f", {name}={_index(v) if name == 'items' else _literal(v)}"
+                for name, v in value.keywords.items()
+            )
             return f"partial({self._function(value.func)}{given})"
         owner = getattr(value, "__self__", None)
         if isinstance(owner, np.ufunc):
@@ -186,6 +191,17 @@ def _entries(array: np.ndarray) -> str:
     if flat.size > 1 and (flat == flat[0]).all():
         return f"np.full({array.shape}, {_literal(flat[0].item())}, np.{kind})"
     return f"np.array({_literal(array.tolist())}, np.{kind})"
+
+
+def _index(items: tuple[Any, ...]) -> str:
+    """A subscript, in the form that the kernels of scripts take."""
+    parts = []
+    for item in items:
+        if isinstance(item, tuple):
+            parts.append(":".join("" if bound is None else str(bound) for bound in item[1:]))
+        else:
+            parts.append(str(item))
+    return f"np.s_[{', '.join(parts)}]"
 
 
 def _literal(value: Any) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.combine import combined
+from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
@@ -73,6 +74,8 @@ class Program:
         Leaves that are always in the same array, which may change in place between runs.
     targets : mapping of Node to array
         Where some of the wanted nodes are to be written.
+    is_exact : bool
+        Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
     """
 
     def __init__(
@@ -83,9 +86,15 @@ class Program:
         dtype: type[np.floating[Any]],
         held: Mapping[str, np.ndarray],
         targets: Mapping[Node, np.ndarray] | None = None,
+        *,
+        is_exact: bool = True,
     ):
         wanted = list(wanted)
+        self._is_exact = is_exact
         fewer, self._now = combined(nodes, wanted)
+        if not is_exact:
+            fewer, later = loosened(fewer, [self._now[n] for n in wanted])
+            self._now = {n: later[m] for n, m in self._now.items() if m in later}
         self._plan = make_plan(fewer, [self._now[n] for n in wanted])
         self._sizes, self._dtype = sizes, dtype
         self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
@@ -264,9 +273,10 @@ class Program:
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
             kind = np.dtype(np.bool_)
-        array, raw = self._array_for(i, step, shape, kind, _order_of(step, operands))
+        array, raw = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
-        lines = spelled(step.op.name, self, operands, out, attrs | self._hints(step, shape, kind))
+        told = attrs | self._hints(step, shape, kind)
+        lines = spelled(step.op.name, self, operands, out, told, is_exact=self._is_exact)
         for scratch in self._scratch:
             self.pool.give_back(scratch)
         self._scratch.clear()
@@ -300,7 +310,7 @@ class Program:
         for user in self._users[step.node.inputs[0]]:
             is_same = user.op.name == "softmax" and user.node.attrs == step.node.attrs
             if is_same and user.node not in self._values and user.node not in self._targets:
-                order = _order_of(step, [self._values[step.node.inputs[0]]])
+                order = self._order_of(step, [self._values[step.node.inputs[0]]])
                 array, self._blocks[user.node] = self.pool.take(shape, kind, order)
                 self._values[user.node] = Operand(self.constant(array), shape, kind, array)
                 return self._values[user.node]
@@ -322,6 +332,19 @@ class Program:
                 if is_whole and ends and _is_dense(value.array) and order_of(value.array) == order:
                     return value.array, self._blocks.pop(root)
         return self.pool.take(shape, kind, order)
+
+    def _order_of(self, step: Step, operands: list[Operand]) -> Order | None:
+        """The axes of a step's result as they are to lie in memory."""
+        name = step.op.name
+        if name in sliding.SPELLINGS and name != "conv2d_weights":
+            return sliding.order_of_images(name, operands)
+        if all(o.bones.flags.c_contiguous for o in operands):
+            return None
+        if name in IN_PLACE or name == "log_softmax":
+            return order_of_result([o.bones for o in operands])
+        attrs = {k: resolve(v, self._sizes) for k, v in step.node.attrs.items()}
+        bones = self._bones_of_result(step, self._given(step, attrs))
+        return None if bones is None else order_of(bones)
 
     def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
         users = self._users.get(node, [])
@@ -351,16 +374,6 @@ class Program:
 
     def _given(self, step: Step, attrs: Mapping[str, Any]) -> dict[str, Any]:
         return {**attrs, "dtype": self._dtype} if step.op.needs_dtype else dict(attrs)
-
-
-def _order_of(step: Step, operands: list[Operand]) -> Order | None:
-    """The axes of a step's result as they are to lie in memory."""
-    name = step.op.name
-    if name in sliding.SPELLINGS and name != "conv2d_weights":
-        return sliding.order_of_images(name, operands)
-    if name in IN_PLACE or name == "log_softmax":
-        return order_of_result([o.bones for o in operands])
-    return None
 
 
 def _is_dense(array: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.combine import selection
-from graphlang.run import sliding
+from graphlang.run import loose, sliding
 from graphlang.run.memory import order_of
 from graphlang.run.operand import Operand, Spelling, Writer
 
@@ -60,9 +60,21 @@ def elementwise(w: Any, op: str, operands: list[str], out: str) -> str:
 
 
 def spelled(
-    op: str, w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]
+    op: str,
+    w: Writer,
+    operands: list[Operand],
+    out: Operand,
+    attrs: dict[str, Any],
+    *,
+    is_exact: bool = True,
 ) -> list[str] | None:
-    """The statements that fill `out`, or None where the kernel has to do it."""
+    """The statements that fill `out`, or None where the kernel has to do it.
+
+    With `is_exact` they give the kernel's bits, without it they may take sums in another order.
+    """
+    lines = None if is_exact or op not in loose.SPELLINGS else loose.SPELLINGS[op](w, operands, out, attrs)
+    if lines is not None:
+        return lines
     if op in ELEMENTWISE:
         return [elementwise(w, op, [o.text for o in operands], out.text)]
     found = _SPELLINGS.get(op)
@@ -147,7 +159,7 @@ def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
     """With an operand `beside` in the attributes, the softmax itself is written there too."""
     (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
     t, total = (w.scratch(_flattened(x.shape, axis), out.dtype) for _ in range(2))
-    e = w.scratch(out.shape, out.dtype) if beside is None else beside.text
+    e = w.constant(w.room(out.shape, out.dtype, order_of(out.bones))) if beside is None else beside.text
     lines = [
         _reduced(w, np.maximum, x.text, axis, t, True),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",

@@ -9,16 +9,20 @@ same bits as one update after the other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
+from graphlang.plan.split import rows_of, split
 from graphlang.run.program import Code, Program
 from graphlang.run.spellings import ELEMENTWISE, elementwise
+from graphlang.run.split_program import SplitProgram, Threads
 from graphlang.types.tensor import DType
 
 # Entries that are updated at once: a few vectors of so many fit into the second-level cache.
@@ -98,6 +102,12 @@ class StepProgram:
         What else is computed: the loss and the metrics.
     sizes : mapping of str to int
     dtype : numpy float type
+    threads : Threads, optional
+        They share the batch if its rows can be kept apart, and the update.
+    fed : sequence of str
+        The inputs that have a row for each of the batch.
+    is_exact : bool
+        Whether sums are to be taken in the interpreter's order; with threads they are not.
     """
 
     def __init__(
@@ -107,6 +117,10 @@ class StepProgram:
         wanted: list[Node],
         sizes: Mapping[str, int],
         dtype: type[np.floating[Any]],
+        threads: Threads | None = None,
+        fed: Sequence[str] = (),
+        *,
+        is_exact: bool = True,
     ):
         update = _flat_update(step, layout)
         self._layout = layout
@@ -122,19 +136,33 @@ class StepProgram:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
         self._asked = [*wanted, *following.values(), *scalars]
-        self.program = Program(step.nodes, asked, sizes, dtype, layout.held, targets)
+        rows = rows_of(step.model.by_path[path] for path in fed)
+        parted = split(step.nodes, asked, rows, sizes) if threads is not None and rows is not None else None
+        self.program: Program | SplitProgram
+        if parted is not None and rows is not None and threads is not None:
+            self.program = SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)
+        else:
+            self.program = Program(
+                step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
+            )
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
-        self.update_text = update.written(layout) if update is not None else None
-        self._update = self.update_text.function() if self.update_text is not None else None
-        self._scalars = scalars
+        self._whole_update = update
+        self._updates = update.compiled(layout, threads) if update is not None else []
+        self._threads, self._scalars = threads, scalars
 
     def _is_among(self, layout: Layout, node: Node) -> bool:
         """Whether a value is a view of a parameter or of a state."""
         array = self.program.array_of(node)
         return array is not None and any(np.may_share_memory(array, held) for held in layout.held.values())
+
+    @property
+    def update_text(self) -> UpdateText | None:
+        """The statements of the update of the flat vectors, if they are updated as a whole."""
+        update, layout = self._whole_update, self._layout
+        return update.written(layout, 0, layout.size) if update is not None else None
 
     @property
     def asked(self) -> list[Node]:
@@ -164,8 +192,12 @@ class StepProgram:
         following = [(a, np.array(found[n]) if is_held else found[n]) for a, n, is_held in self._following]
         for array, value in following:
             array[...] = value
-        if self._update is not None:
-            self._update(*[found[node] for node in self._scalars])
+        given = [found[node] for node in self._scalars]
+        if self._threads is not None and len(self._updates) > 1:
+            self._threads.each([partial(update, *given) for update in self._updates])
+            return
+        for update in self._updates:
+            update(*given)
 
 
 # --- the update of flat vectors ---------------------------------------------------------------------------
@@ -186,11 +218,17 @@ class _FlatUpdate:
     next_weight: Node
     next_states: tuple[Node, ...]
 
-    def written(self, layout: Layout) -> UpdateText:
-        """The statements that update the vectors of a layout, piece by piece."""
+    def compiled(self, layout: Layout, threads: Threads | None = None) -> list[Callable[..., None]]:
+        """Functions of the scalars that together update the vectors of a layout, piece by piece."""
+        count = min(threads.count, max(1, layout.size // PIECE)) if threads is not None else 1
+        marks = [layout.size * k // count for k in range(count + 1)]
+        return [self.written(layout, a, b).function() for a, b in pairwise(marks)]
+
+    def written(self, layout: Layout, start: int, stop: int) -> UpdateText:
+        """The statements that update the vectors of a layout from one entry to another, piece by piece."""
         text = UpdateText(self)
         names = [*text.places.values(), *text.temporaries]
-        pieces = text.code.constant(_pieces(layout, len(text.temporaries)))
+        pieces = text.code.constant(_pieces(layout, start, stop, len(text.temporaries)))
         text.code.lines = [
             f"for {', '.join(names)} in {pieces}:",
             *(f"    {line}" for line in [*text.lines, *text.late]),
@@ -250,17 +288,16 @@ class UpdateText:
         return self.temporaries[-1]
 
 
-def _pieces(layout: Layout, temporaries: int) -> list[tuple[np.ndarray, ...]]:
+def _pieces(layout: Layout, start: int, stop: int, temporaries: int) -> list[tuple[np.ndarray, ...]]:
     """Views of the vectors, piece by piece, with what the steps in between are written to."""
-    size = min(PIECE, max(1, layout.size))
     # Equal pieces, so that the last is not a small rest.
-    count = -(-layout.size // size)
-    size = -(-layout.size // max(1, count))
+    count = max(1, -(-(stop - start) // PIECE))
+    size = -(-(stop - start) // count)
     scratch = [np.empty(size, layout.weight.dtype) for _ in range(temporaries)]
     vectors = [layout.weight, layout.gradient, *layout.flat_states]
     return [
-        (*(v[at : at + size] for v in vectors), *(t[: min(size, layout.size - at)] for t in scratch))
-        for at in range(0, layout.size, size)
+        (*(v[at : min(at + size, stop)] for v in vectors), *(t[: min(size, stop - at)] for t in scratch))
+        for at in range(start, stop, size)
     ]
 
 

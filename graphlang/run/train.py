@@ -27,6 +27,7 @@ from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
+from graphlang.run.split_program import Threads
 from graphlang.run.step_program import Layout, StepProgram
 
 Values = dict[str, Any]
@@ -100,6 +101,12 @@ class Engine:
         self._trainer = trainer
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
+        self._threads = Threads(trainer.threads) if trainer.threads > 1 else None
+
+    def close(self) -> None:
+        """End the threads, if there are any."""
+        if self._threads is not None:
+            self._threads.close()
 
     @property
     def gradient(self) -> np.ndarray:
@@ -109,7 +116,7 @@ class Engine:
     def compute(self, count: int, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any] | None:
         """Forward and backward; None where a kernel fails, which the interpreter can explain."""
         if count not in self._programs:
-            self._programs[count] = self._trainer.program(self.layout, count)
+            self._programs[count] = self._trainer.program(self.layout, count, self._threads)
         try:
             with np.errstate(all="ignore"):
                 return self._programs[count].forward_backward(leaves, seed)
@@ -135,6 +142,10 @@ class Trainer:
     settings : Settings
     dtype : numpy float type
         Precision of floats.
+    threads : int
+        With more than one, each computes a part of every batch (`run/split_program.py`).
+    is_fast : bool
+        Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
     """
 
     def __init__(
@@ -144,7 +155,10 @@ class Trainer:
         feed: Feed,
         settings: Settings,
         dtype: type[np.floating[Any]] = np.float32,
+        threads: int = 1,
+        is_fast: bool = False,
     ):
+        self.threads, self.is_fast = threads, is_fast
         self.step, self.inference, self.feed, self.settings, self.dtype = (
             step,
             inference,
@@ -189,6 +203,12 @@ class Trainer:
         started = time.monotonic() - progress.seconds
         engine = Engine(self)
         progress.values = engine.layout.adopt(progress.values)
+        try:
+            yield from self._epochs(engine, progress, started)
+        finally:
+            engine.close()
+
+    def _epochs(self, engine: Engine, progress: Progress, started: float) -> Iterator[float | Record]:
         while progress.epoch < self.settings.epochs and not self._has_lost_patience(progress):
             parts = islice(self._batches(progress.epoch), progress.batch, None)
             for inputs in self.feed.several(parts):
@@ -198,10 +218,18 @@ class Trainer:
             self.check(progress)
             yield self._end_epoch(progress)
 
-    def program(self, layout: Layout, count: int) -> StepProgram:
+    def program(self, layout: Layout, count: int, threads: Threads | None = None) -> StepProgram:
         """The step compiled for batches of `count` rows."""
-        sizes = bound_sizes(self.feed, count)
-        return StepProgram(self.step, layout, list(self.reported.values()), sizes, self.dtype)
+        return StepProgram(
+            self.step,
+            layout,
+            list(self.reported.values()),
+            bound_sizes(self.feed, count),
+            self.dtype,
+            threads,
+            self.feed.names,
+            is_exact=not self.is_fast,
+        )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
         if not self.feed.count:

@@ -112,6 +112,9 @@ CASES: dict[str, str] = {
     "train on d { minimize = loss }\n",
     "no_data": "input x = [[0.5, 1], [-1, 2]]\nparam w: [2] = 0.3\nparam file = 2\nscore = x @ w * file\n"
     "loss = sum((score - 1) ^ 2)\noutput loss\ntrain { minimize = loss\n optimizer = adam\n schedule = cosine }\n",
+    "slices": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
+    "h = x[:, 0, 1:5:2, ...] + x[:, 1, 2:4, -6:]\ns = h -> flatten -> dense(3)\n"
+    "loss = cross_entropy(s, y)\noutput s\ntrain on d { minimize = loss\n batch = 4 }\n",
     "no_inputs": "param w = 3\nloss = (w - 1) ^ 2\noutput loss\n"
     "train { minimize = loss * 2\n optimizer = momentum\n schedule = step(every = 1) }\n",
     "conv_net": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
