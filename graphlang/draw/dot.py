@@ -147,6 +147,8 @@ class _Writer:
 
     def _item(self, graph: Any, item: Item) -> None:
         attributes = ITEM_STYLES[item.kind](item, self.theme)
+        if item.fill:
+            attributes["fillcolor"] = item.fill
         if not self.scene.shows_numbers and item.id in self.flow.spine:
             attributes["group"] = "spine"
         attributes["class"] = item.kind

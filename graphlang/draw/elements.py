@@ -31,6 +31,8 @@ class Item:
         For a closed network: whether it contains networks.
     is_current : bool
         Whether the step that is shown computes something here.
+    fill : str
+        A colour in place of the theme's.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Item:
     tooltip: str = ""
     is_nested: bool = False
     is_current: bool = False
+    fill: str = ""
 
     @property
     def is_source(self) -> bool:

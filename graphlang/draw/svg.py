@@ -148,16 +148,17 @@ class _Painter:
         if item.kind == "gate":
             circle = gate_size(item.label)
             if circle is None:
-                shape, size = self._frame(placed, "g", theme.gate, theme.outline, 1.4), 14
+                shape, size = self._frame(placed, "g", item.fill or theme.gate, theme.outline, 1.4), 14
             else:
                 size = circle[1]
                 shape = (
                     f'<circle class="g" cx="{_n(x)}" cy="{_n(y)}" r="{_n(placed.width / 2)}"'
-                    f' fill="{theme.gate}" stroke="{theme.outline}" stroke-width="1.4"/>'
+                    f' fill="{item.fill or theme.gate}" stroke="{theme.outline}" stroke-width="1.4"/>'
                 )
             return [start, shape, self._text(item.label, x, y, size), "</g>"]
         if item.kind in ("loss", "network"):
             kind, fill = ("l", theme.loss) if item.kind == "loss" else ("g", theme.gate)
+            fill = item.fill or fill
             double = item.kind == "network" and (item.is_nested or not item.box)
             outer = [self._frame(placed, kind, fill, theme.outline, 1.2)]
             if double:

@@ -14,6 +14,7 @@ from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
 from graphlang.syntax.mistakes import ROWS
 from graphlang.syntax.parse import parse
+from graphlang.syntax.record import names_of
 
 BLOCKS = sorted((Path(__file__).parent / "language").glob("*.graph"))
 
@@ -94,7 +95,7 @@ def test_spans_nest(seed: int) -> None:
             break
     file = read(text)
     for node in tree.walk(file):
-        for f in node.__dataclass_fields__:
+        for f in names_of(node):
             value = getattr(node, f)
             for child in value if isinstance(value, tuple) and f != "span" else [value]:
                 if isinstance(child, tree.Syntax):
