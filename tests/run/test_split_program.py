@@ -169,3 +169,25 @@ def test_a_model_that_cannot_be_split_is_trained_all_the_same() -> None:
     text = TRAINED.format(more="-> dropout(0.3) -> batch_norm ")
     whole, parts = trained(text, 1), trained(text, 2)
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-9)
+
+
+def test_an_update_that_is_shared_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, values = trained(TRAINED.format(more=""), 1)
+    monkeypatch.setattr("graphlang.run.step_program.PIECE", 8)
+    monkeypatch.setattr("graphlang.run.train._SHARED_UPDATE", 1)
+    monkeypatch.setattr("graphlang.run.train.available", lambda: 2)
+    shared, found = trained(TRAINED.format(more=""), 1)
+    assert shared == alone
+    assert all(np.array_equal(found[p], values[p]) for p in values)
+
+
+def test_what_fails_in_one_part_is_told_when_all_are_done(threads: Threads) -> None:
+    done = []
+
+    def fails() -> None:
+        raise IndexError("no such row")
+
+    for tasks in ([fails, lambda: done.append(1)], [lambda: done.append(2), fails]):
+        with pytest.raises(IndexError, match="no such row"):
+            threads.each(tasks)
+    assert sorted(done) == [1, 2]
