@@ -95,6 +95,7 @@ def page(options: argparse.Namespace, loaded: Loaded, view: View) -> bytes:
         # As `run --json` writes it.
         lambda value: json.dumps(plain(value), ensure_ascii=False),
         with_local=getattr(options, "local", False),
+        step=getattr(options, "step", None),
     )
     return html_text(data).encode()
 
