@@ -163,6 +163,7 @@ def test_markup_in_a_file_stays_text(client: Client) -> None:
     assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {
         "svg",
         "title",
+        "desc",
         "style",
         "rect",
         "g",
