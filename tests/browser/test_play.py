@@ -407,6 +407,16 @@ def test_examples_open(play: Play, name: str) -> None:
     assert play.source().rstrip() == text.rstrip()
 
 
+def test_a_file_with_mistakes_does_not_get_the_picture_of_another(play: Play, folder: Path) -> None:
+    (folder / "broken.graph").write_text("f = nothing\n")
+    play.driver.refresh()
+    play.settle()
+    play.choose("open", "load:broken.graph")
+    play.until(lambda: "1 error" in play.text("verdict"))
+    assert not play.all("#picture svg")
+    assert not play.all("#sliders input")
+
+
 def test_an_unsaved_text_can_be_had_back_after_opening_another(play: Play) -> None:
     play.type_at_end("g = 1 + f\n")
     play.choose("open", "example:branching.graph")
