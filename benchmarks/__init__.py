@@ -3,7 +3,7 @@
     python -m benchmarks                       every workload, a table for each size
     python -m benchmarks mlp conv --threads 1  some of them, on one core
     python -m benchmarks --json > result.json  for machines
-    python -m benchmarks.page result.json      writes docs/performance.md
+    python -m benchmarks --docs                keeps the results, and writes docs/performance.md
 
 A *workload* (`workloads/`) is a task with sizes; a *contender* is one way of doing it. The kinds:
 
@@ -17,5 +17,7 @@ no thread pool or allocator meets another. First all of them compute the same nu
 comparison; then they are timed in short bursts, one at a time, round by round in rotating order. What is
 compared are times of the same round, so that a slow minute of the machine is slow for all.
 
-`harness.py` says what a contender is, `worker.py` is its process, `measure.py` conducts, `report.py` prints.
+`harness.py` says what a contender is, `worker.py` is its process, `measure.py` conducts, `report.py` prints,
+`page.py` and `plots.py` write the page of what `record.py` keeps.
+What is called of graphlang is in `ours.py`.
 """

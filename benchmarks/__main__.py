@@ -9,13 +9,16 @@ import sys
 from typing import Any
 
 import benchmarks
-from benchmarks import machine, report, workloads
+from benchmarks import machine, page, record, report, workloads
 from benchmarks.measure import Options, measure
 
 
 def main() -> int:
     """Measure, and print tables or JSON; 1 if some numbers do not agree or a contender failed."""
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.docs and options.only:
+        parser.error("the page is of all contenders: --docs does not go with --only")
     how = Options(
         rounds=options.rounds,
         threads=options.threads,
@@ -27,15 +30,22 @@ def main() -> int:
     )
     where = machine.describe() | {"threads": how.threads, "rounds": how.rounds}
     if not options.json:
-        print(f"{machine.sentence(where)} {how.threads} threads, {how.rounds} rounds.\n")
+        print(f"{machine.sentence(where)}\n")
     results: list[dict[str, Any]] = []
     for name in options.workloads or workloads.NAMES:
+        found = []
         for result in measure(workloads.load(name), how):
-            results.append(result)
+            found.append(result)
             if not options.json:
                 print(report.section(result), flush=True)
+        if (table := report.growth(found)) and not options.json:
+            print(f"{table}\n", flush=True)
+        results += found
+        if options.docs:
+            record.save({"machine": where, "results": found})
+            page.write()
     if options.json:
-        print(json.dumps({"machine": where, "results": results}, indent=1))
+        print(json.dumps({"machine": where, "results": results}, indent=1, ensure_ascii=False))
     return int(any("installed" not in why for r in results for why in r["left_out"].values()))
 
 
@@ -49,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("workloads", nargs="*", choices=[*workloads.NAMES, []], metavar="WORKLOAD", help=_workloads())
     add("--json", action="store_true", help="one JSON object instead of tables")
+    add(
+        "--docs",
+        action="store_true",
+        help="keep the results, and write docs/performance.md",
+    )
     add("--rounds", type=int, default=7, metavar="N", help="how often each contender is timed (default: 7)")
     add("--threads", type=int, default=cores, metavar="N", help=f"of each contender (default: {cores})")
     add("--burst", type=float, default=0.2, metavar="S", help="seconds of each timing (default: 0.2)")

@@ -139,7 +139,7 @@ class Workload:
 
 
 def difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> float:
-    """The largest difference over all arrays, each relative to its largest entry; infinite if shapes do."""
+    """The largest difference of all arrays, relative to their largest entries; infinite if shapes differ."""
     import numpy as np
 
     worst = 0.0

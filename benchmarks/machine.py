@@ -9,7 +9,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("graphlang", "numpy", "torch", "jax", "scikit-learn", "micrograd", "onnx", "nnef")
+PACKAGES = (
+    "graphlang",
+    "numpy",
+    "torch",
+    "jax",
+    "tinygrad",
+    "scikit-learn",
+    "micrograd",
+    "numba",
+    "onnx",
+    "nnef",
+)
 
 
 def describe() -> dict[str, Any]:
@@ -31,7 +42,8 @@ def sentence(machine: dict[str, Any]) -> str:
     blas = f", NumPy's products by {machine['blas']}" if machine["blas"] else ""
     return (
         f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, {machine['system']};"
-        f" Python {machine['python']}, {versions}{blas}."
+        f" Python {machine['python']}, {versions}{blas};"
+        f" {machine['threads']} threads, {machine['rounds']} rounds."
     )
 
 

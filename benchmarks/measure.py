@@ -219,7 +219,7 @@ def pin(pid: int, threads: int) -> None:
 def _numbers(row: Row, rows: list[Row]) -> dict[str, Any]:
     """A row as plain data, with its ratios."""
     low, middle, high = quartiles(row.seconds)
-    peer, floor = fastest(rows, "peer"), fastest(rows, "floor")
+    best = {f"to_{kind}": fastest(rows, kind) for kind in ("peer", "hand", "floor")}
     return {
         "name": row.name,
         "kind": row.kind,
@@ -227,8 +227,7 @@ def _numbers(row: Row, rows: list[Row]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "rounds": len(row.seconds),
-        "to_peer": ratio(row.seconds, peer.seconds) if peer else None,
-        "to_floor": ratio(row.seconds, floor.seconds) if floor else None,
+        **{name: ratio(row.seconds, b.seconds) if b else None for name, b in best.items()},
         "memory": row.memory,
         "setup": row.setup,
         "difference": row.difference,

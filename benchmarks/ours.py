@@ -9,21 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Job
-from benchmarks.training import STEPS, Task
+from benchmarks.harness import Job, Workload
+from benchmarks.training import STEPS, Task, threads
 
 MODELS = Path(__file__).with_name("models")
 # More epochs than anybody waits for.
 ENDLESS = 10**9
 
 
-def training_job(task: Task) -> Job:
-    """`graphlang train` from step to step: batches cut from the rows, checks that all is finite, records."""
+def declare_training(workload: Workload, task_of: Callable[[Any], Task]) -> None:
+    """The ways to train, as contenders of a workload."""
+    workload.contender("graphlang", "graphlang")(lambda size: training_job(task_of(size)))
+    workload.contender("graphlang --fast", "graphlang")(
+        lambda size: training_job(task_of(size), is_fast=True)
+    )
+    workload.contender("graphlang --threads", "graphlang", needs="threadpoolctl")(
+        lambda size: training_job(task_of(size), threads=threads())
+    )
+
+
+def training_job(task: Task, **how: Any) -> Job:
+    """`graphlang train` from step to step: batches cut from the rows, checks that all is finite, records.
+
+    `how` are further arguments of `prepare_training`, such as `is_fast`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder, "rows.npz")
         np.savez(rows, x=task.x, y=task.y)
-        trainer, progress = _prepared(task, str(rows))
-        _, other = _prepared(task, str(rows))
+        trainer, progress = _prepared(task, str(rows), how)
+        _, other = _prepared(task, str(rows), how)
     first = {path: np.array(value) for path, value in progress.values.items()}
     steps = _losses(trainer.steps(progress))
     next(steps)
@@ -45,7 +59,7 @@ def training_job(task: Task) -> Job:
     return Job(run, check, reset)
 
 
-def _prepared(task: Task, rows: str) -> tuple[Any, Any]:
+def _prepared(task: Task, rows: str, how: dict[str, Any]) -> tuple[Any, Any]:
     from graphlang.learning import prepare_training
     from graphlang.syntax.reading import read_source
 
@@ -53,7 +67,7 @@ def _prepared(task: Task, rows: str) -> tuple[Any, Any]:
     assert source is not None
     settings = {"batch": task.batch, "epochs": ENDLESS}
     found = prepare_training(
-        source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start)
+        source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start), **how
     )
     return found.trainer, found.progress
 
@@ -71,33 +85,9 @@ def scalar_function(text: str, inputs: list[str], *, is_compiled: bool) -> Scala
     """`Model.function` of a graph of numbers, in compiled C or not."""
     import graphlang
 
-    model = graphlang.parse(text)
-    if not hasattr(model, "function"):
-        return _interpreted(text, inputs)
-    function = model.function(jit=is_compiled)
+    function = graphlang.parse(text).function(jit=is_compiled)
     assert list(function.arguments) == inputs
     return lambda values: function(*values)
-
-
-def _interpreted(text: str, inputs: list[str]) -> ScalarFunction:
-    """The plan of the graph, run again and again."""
-    from graphlang import pipeline
-    from graphlang.plan.schedule import make_plan
-    from graphlang.run.interpreter import Executable
-    from graphlang.source import SourceFile
-
-    model = pipeline.compile_source(SourceFile("scalar.graph", text)).value
-    differentiated = pipeline.differentiate(model, pipeline.objective(model, None)[0])
-    output = differentiated.of
-    assert output is not None
-    gradients = [differentiated.gradients[name] for name in inputs]
-    executable = Executable(make_plan(differentiated.nodes, [output, *gradients]), is_repeated=True)
-
-    def evaluate(values: list[float]) -> tuple[float, Sequence[float]]:
-        found = executable.run(dict(zip(inputs, values, strict=True)))
-        return found[output], [found[node] for node in gradients]
-
-    return evaluate
 
 
 def checked(text: str) -> Any:

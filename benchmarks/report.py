@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 HEAD = ["contender", "kind", "median", "quartiles", "× best peer", "× floor", "memory", "set up", "agrees to"]
@@ -10,7 +13,8 @@ UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 def section(result: dict[str, Any], level: str = "##") -> str:
     """The heading of a result, its table, and who was left out."""
-    lines = [f"{level} {result['title']}: {result['size']}", "", table(result)]
+    name = f"{result['title']}: {result['size']}" if result["size"] else result["title"]
+    lines = [f"{level} {name}", "", table(result)]
     if result["left_out"]:
         left = "; ".join(f"{name} ({why})" for name, why in result["left_out"].items())
         lines += ["", f"Left out: {left}."]
@@ -38,7 +42,36 @@ def _cells(c: dict[str, Any]) -> list[str]:
     ]
 
 
-def aligned(head: list[str], rows: list[list[str]], texts: int) -> str:
+def growth(results: list[dict[str, Any]]) -> str:
+    """How time and memory grow with the size, as a table; empty where sizes are not counted."""
+    counted = [r for r in results if r["count"]]
+    points: dict[str, list[tuple[int, float, int]]] = {}
+    for r in counted:
+        for c in r["contenders"]:
+            points.setdefault(c["name"], []).append((r["count"], c["median"], c["memory"]))
+    rows = [
+        [
+            name,
+            f"{exponent([n for n, _, _ in found], [t for _, t, _ in found]):.2f}",
+            f"{slope([n for n, _, _ in found], [m for _, _, m in found]):,.0f} B",
+        ]
+        for name, found in points.items()
+        if len(found) > 1
+    ]
+    return aligned(["contender", "time ~ nᵏ, k =", "memory for one more"], rows, texts=1) if rows else ""
+
+
+def exponent(counts: Sequence[float], seconds: Sequence[float]) -> float:
+    """The k for which seconds ~ counts ** k fits best: the slope of a line in logarithms."""
+    return slope([math.log(n) for n in counts], [math.log(s) for s in seconds])
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """The slope of the line with the least squares."""
+    return statistics.linear_regression(x, y).slope
+
+
+def aligned(head: Sequence[str], rows: list[list[str]], texts: int) -> str:
     """A Markdown table whose first columns are texts, flush left, and the others numbers."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     rule = ["-" * w if i < texts else "-" * (w - 1) + ":" for i, w in enumerate(widths)]

@@ -1,8 +1,8 @@
 """Training steps: the task that the contenders of `mlp`, `conv`, `attention` and `lstm` share.
 
-One step is forward, backward and an update by gradient descent with momentum, in float32, on batches that lie
-ready in memory and are taken in turn. All begin with the same parameters, which go by the names that they have
-in the `.graph` file, so that after some steps they must hold the same numbers.
+One step is forward, backward and an update by gradient descent with momentum, in float32, on batches that
+lie ready in memory and are taken in turn. All begin with the same parameters, which go by the names that they
+have in the `.graph` file, so that after some steps they must hold the same numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class Task:
         return [(self.x[i : i + self.batch], self.y[i : i + self.batch]) for i in starts]
 
 
-def normal(rng: np.random.Generator, *shape: int, fan_in: int) -> np.ndarray:
+def normal(rng: np.random.Generator, *shape: int, fan_in: int) -> Any:
     """A parameter to start from, with a variance that keeps values of a moderate size."""
     return (rng.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
 
@@ -158,11 +158,11 @@ class Softmax:
     def loss(self, at: np.ndarray) -> Any:
         """The rows' part of the loss; afterwards the derivative is where the scores were."""
         s, peak, total, picked = self.scores, self._peak, self._sum, self._picked
-        np.maximum.reduce(s, 0, None, peak)
+        np.maximum.reduce(s, 0, out=peak)
         np.subtract(s, peak, s)
         self._flat.take(at, None, picked)
         np.exp(s, s)
-        np.add.reduce(s, 0, None, total)
+        np.add.reduce(s, 0, out=total)
         np.log(total, peak)
         loss = (np.add.reduce(peak) - np.add.reduce(picked)) / self._whole
         np.divide(self._scale, total, total)
@@ -300,7 +300,7 @@ def products(shapes: list[tuple[int, ...]], multiply: Callable[[Any, Any, Any], 
 
 
 def dense_products(batch: int, widths: list[int]) -> list[tuple[int, ...]]:
-    """The products of dense layers in a step: forward, of the weights' gradients, of the inputs' gradients."""
-    pairs = list(zip(widths, widths[1:], strict=False))
+    """The products of dense layers in a step: forward, then by the weights, then by the layers' inputs."""
+    pairs = list(pairwise(widths))
     forward = [(batch, a, b) for a, b in pairs]
     return [*forward, *((a, batch, b) for a, b in pairs), *((batch, b, a) for a, b in pairs[1:])]

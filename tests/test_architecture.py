@@ -17,7 +17,7 @@ ALLOWED = {
     "diagnostics": {"source"},
     "syntax": {"source", "diagnostics", "collector"},
     "types": {"source"},
-    "graph": {"source", "types"},
+    "graph": {"source", "types", "collector"},
     "ops": {"source", "types", "graph"},
     "elaborate": {"source", "diagnostics", "syntax", "types", "graph", "ops"},
     "differentiate": {"source", "types", "graph", "ops"},
@@ -33,6 +33,7 @@ ALLOWED = {
         "source", "diagnostics", "syntax", "graph", "pipeline", "differentiate", "run",
     },
     "surfaces": {"diagnostics", "graph", "pipeline", "run", "plot"},
+    "profiling": {"types", "graph", "pipeline", "differentiate", "plan", "run", "emit"},
     "api": {
         "source", "diagnostics", "syntax", "graph", "pipeline", "run", "emit", "draw", "files",
     },

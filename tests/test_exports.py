@@ -21,8 +21,9 @@ import graphlang
 from graphlang.cli.main import main
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-# VGG-16 has no values to run with: its expectations are about shapes.
-FILES = [p for p in sorted(EXAMPLES.glob("*.graph")) if p.stem != "vgg16"]
+# These have no values to run with: their expectations are about shapes.
+WITHOUT_VALUES = ("transformer", "vgg16")
+FILES = [p for p in sorted(EXAMPLES.glob("*.graph")) if p.stem not in WITHOUT_VALUES]
 LEARNING = [p for p in FILES if "\ntrain " in p.read_text(encoding="utf-8")]
 
 
@@ -74,13 +75,18 @@ def test_the_script_of_an_example_prints_the_same_bits_with_numpy_alone(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--optimize",)], ids=["readable", "optimized"])
 @pytest.mark.parametrize("path", LEARNING, ids=lambda p: p.stem)
 def test_the_script_of_an_example_trains_to_the_same_bits_with_numpy_alone(
-    path: Path, bare_python: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    path: Path,
+    options: tuple[str, ...],
+    bare_python: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     copied = copy_examples(tmp_path) / path.name
     told = ["--epochs", "2", "-o"]
-    printed = execute(bare_python, exported(copied), *told, str(tmp_path / "script.npz"))
+    printed = execute(bare_python, exported(copied, *options), *told, str(tmp_path / "script.npz"))
     capsys.readouterr()
     assert main(["train", str(copied), "--quiet", *told, str(tmp_path / "tool.npz")]) == 0
     assert printed == capsys.readouterr().out

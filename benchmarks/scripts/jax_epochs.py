@@ -1,4 +1,4 @@
-"""Train on the digits: JAX with one jitted call an epoch. Arguments: the CSV file, where to write the weights, epochs."""
+"""Train on the digits: JAX, one jitted call an epoch. Arguments: the CSV file, the weights' file, epochs."""
 
 import sys
 

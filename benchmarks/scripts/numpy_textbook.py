@@ -1,4 +1,4 @@
-"""Train on the digits: NumPy as a textbook has it. Arguments: the CSV file, where to write the weights, epochs."""
+"""Train on the digits: NumPy as a textbook has it. Arguments: the CSV file, the weights' file, epochs."""
 
 import sys
 

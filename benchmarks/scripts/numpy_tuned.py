@@ -1,7 +1,7 @@
-"""Train on the digits: NumPy tuned by hand. Arguments: the CSV file, where to write the weights, epochs.
+"""Train on the digits: NumPy tuned by hand. Arguments: the CSV file, the weights' file, epochs.
 
-The file is read as one array of bytes, the rows of an epoch are put in order at once, nothing is made in a step,
-and parameters, gradients and velocities are one vector each.
+The file is read by one call, the rows of an epoch are put in order at once, nothing is made in a step, and
+parameters, gradients and velocities are one vector each.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Train on the digits: PyTorch as its tutorials have it, batches cut from a tensor.
 
-Arguments: the CSV file, where to write the weights, epochs, and `loader` for batches by its DataLoader.
+Arguments: the CSV file, the weights' file, epochs, and `loader` for batches by its DataLoader.
 """
 
 import sys

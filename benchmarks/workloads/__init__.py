@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 from benchmarks.harness import Workload
 
@@ -11,5 +12,10 @@ NAMES = ("mlp", "conv", "attention", "lstm", "scalar", "job", "parse", "startup"
 
 def load(name: str) -> Workload:
     """A workload with its contenders."""
-    workload: Workload = import_module(f"benchmarks.workloads.{name}").WORKLOAD
+    workload: Workload = module(name).WORKLOAD
     return workload
+
+
+def module(name: str) -> ModuleType:
+    """The module of a workload, whose docstring says what it is; tests have theirs elsewhere."""
+    return import_module(name if "." in name else f"benchmarks.workloads.{name}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import RATE, Arrays, Part, Task, numpy_job, products, threads, tuned_job
 
@@ -69,7 +70,7 @@ def numpy_textbook(size: Size) -> Job:
         return a.transpose(0, 2, 1, 3).reshape(-1, size.width)
 
     def gradients(p: Arrays, x: np.ndarray, t: np.ndarray) -> tuple[Any, Arrays]:
-        Wq, Wk, Wv, Wo = (p[f"h.attention.{n}"] for n in NAMES)  # noqa: N806
+        Wq, Wk, Wv, Wo = (p[f"h.attention.{n}"] for n in NAMES)
         centred = x - x.mean(axis=-1, keepdims=True)
         normal = centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
         n = (normal * p["h.layer_norm.scale"] + p["h.layer_norm.shift"]).reshape(-1, size.width)
@@ -119,11 +120,11 @@ def _tuned_part(p: Arrays, g: Arrays, batch: int, *, size: Size) -> Part:
     Queries, keys and values come from one product. Sums over a row are products with ones. The weights are
     divided by their sum only after they have met the values, which are fewer numbers.
     """
-    T, D, H = size.length, size.width, size.heads  # noqa: N806
+    T, D, H = size.length, size.width, size.heads
     rows, each = batch * T, D // H
     scale, factor = np.float32(each**-0.5), RATE * np.float32(2 / (size.batch * T * D))
     gain, shift = p["h.layer_norm.scale"], p["h.layer_norm.shift"]
-    Wo, Wqkv = p["h.attention.Wo"], p["h.attention.Wqkv"]  # noqa: N806
+    Wo, Wqkv = p["h.attention.Wo"], p["h.attention.Wqkv"]
     normal, n, o, y, do, spare, dn = np.empty((7, rows, D), np.float32)
     qkv, dqkv = np.empty((2, rows, 3 * D), np.float32)
     s, ds = np.empty((2, batch, H, T, T), np.float32)
@@ -141,7 +142,7 @@ def _tuned_part(p: Arrays, g: Arrays, batch: int, *, size: Size) -> Part:
         return list(a.reshape(batch, T, 3, H, each).transpose(2, 0, 3, 1, 4))
 
     (q, k, v), (dq, dk, dv), oh, doh = thirds(qkv), thirds(dqkv), heads(o), heads(do)
-    sT, dsT, kT, vT = (a.swapaxes(2, 3) for a in (s, ds, k, v))  # noqa: N806
+    sT, dsT, kT, vT = (a.swapaxes(2, 3) for a in (s, ds, k, v))
     queries, d_queries = qkv[:, :D], dqkv[:, :D]
     along_heads = along.transpose(0, 2, 1, 3)
     dot, matmul, add, subtract, multiply = np.dot, np.matmul, np.add, np.subtract, np.multiply
@@ -159,7 +160,7 @@ def _tuned_part(p: Arrays, g: Arrays, batch: int, *, size: Size) -> Part:
         dot(n, Wqkv, qkv)
         multiply(queries, scale, queries)
         matmul(q, kT, s)
-        np.maximum.reduce(s, 3, None, peak[..., 0])
+        np.maximum.reduce(s, 3, out=peak[..., 0])
         subtract(s, peak, s)
         np.exp(s, s)
         dot(s.reshape(-1, T), ones_along, total.reshape(-1, 1))
@@ -215,19 +216,14 @@ def numpy_threads(size: Size) -> Job:
 # --- graphlang, PyTorch, JAX -----------------------------------------------------------------------------
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 def _torch(size: Size, *, is_one_call: bool, is_compiled: bool = False) -> Job:
     from benchmarks import torch_jobs
 
     torch = torch_jobs.setup()
-    F = torch.nn.functional  # noqa: N806  (its usual name)
+    F = torch.nn.functional
     shape = (size.batch, size.length, size.heads, size.width // size.heads)
 
     def loss_of(p: dict[str, Any], x: Any, t: Any) -> Any:
@@ -287,7 +283,7 @@ def jax_step(size: Size) -> Job:
 
 
 def _shapes(size: Size) -> list[tuple[int, ...]]:
-    T, D = size.length, size.width  # noqa: N806
+    T, D = size.length, size.width
     rows, each, count = size.batch * T, D // size.heads, size.batch * size.heads
     scores, values = (T, each, T, count), (T, T, each, count)
     forward = [(rows, D, 3 * D), scores, values, (rows, D, D)]

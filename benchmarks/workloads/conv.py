@@ -1,4 +1,7 @@
-"""Training steps of a small convolutional network: two convolutions, each halved by pooling, and a dense layer."""
+"""Training steps of a small convolutional network.
+
+Two convolutions, of 16 and 32 filters of 3×3, each halved by pooling, and a dense layer.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import (
     Arrays,
@@ -89,7 +93,7 @@ def numpy_textbook(size: Size) -> Job:
     return numpy_job(task_of(size), gradients)
 
 
-def _convolved(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: N803
+def _convolved(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Filters over images (N, C, H, W) with a border of zeros; and the windows, one a row."""
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
@@ -98,11 +102,11 @@ def _convolved(x: np.ndarray, W: np.ndarray, b: np.ndarray) -> tuple[np.ndarray,
     return z.transpose(0, 3, 1, 2), rows
 
 
-def _to_filters(d: np.ndarray, rows: np.ndarray, W: np.ndarray) -> np.ndarray:  # noqa: N803
+def _to_filters(d: np.ndarray, rows: np.ndarray, W: np.ndarray) -> Any:
     return (d.transpose(1, 0, 2, 3).reshape(len(W), -1) @ rows).reshape(W.shape)
 
 
-def _to_input(d: np.ndarray, W: np.ndarray) -> np.ndarray:  # noqa: N803
+def _to_input(d: np.ndarray, W: np.ndarray) -> np.ndarray:
     n, filters, height, width = d.shape
     rows = d.transpose(0, 2, 3, 1).reshape(-1, filters) @ W.reshape(filters, -1)
     windows = rows.reshape(n, height, width, W.shape[1], 3, 3).transpose(0, 3, 4, 5, 1, 2)
@@ -120,7 +124,7 @@ def _pooled(h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return peaks, blocks == peaks[:, :, :, None, :, None]
 
 
-def _unpooled(d: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+def _unpooled(d: np.ndarray, peaks: np.ndarray) -> Any:
     n, c, height, _, width, _ = peaks.shape
     return (d[:, :, :, None, :, None] * peaks).reshape(n, c, 2 * height, 2 * width)
 
@@ -153,7 +157,7 @@ class _Convolution:
     bias and rectifier, which keep the order of numbers, follow on a quarter of them.
     """
 
-    def __init__(self, image: np.ndarray, W: np.ndarray, b: np.ndarray, out: np.ndarray):  # noqa: N803
+    def __init__(self, image: np.ndarray, W: np.ndarray, b: np.ndarray, out: np.ndarray):
         n, height, _, channels = image.shape
         half, filters = (height - 2) // 2, W.shape[1]
         s = image.strides
@@ -181,7 +185,7 @@ class _Convolution:
         np.add(peak.reshape(self.out.shape), self._b, self.out)
         np.maximum(self.out, 0, out=self.out)
 
-    def backward(self, d: np.ndarray, gW: np.ndarray, gb: np.ndarray) -> np.ndarray:  # noqa: N803
+    def backward(self, d: np.ndarray, gW: np.ndarray, gb: np.ndarray) -> np.ndarray:
         """From the derivative by `out`, which is changed, to those by the filters; gives that by `z`."""
         np.greater(self.out, 0, self._is_on)
         np.multiply(d, self._is_on, d)
@@ -252,18 +256,13 @@ def numpy_threads(size: Size) -> Job:
 # --- graphlang, PyTorch, JAX -----------------------------------------------------------------------------
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 def _torch(size: Size, *, is_compiled: bool = False) -> Job:
     from benchmarks import torch_jobs
 
-    F = torch_jobs.setup().nn.functional  # noqa: N806  (its usual name)
+    F = torch_jobs.setup().nn.functional
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
         for layer in ("h1.conv", "h2.conv"):

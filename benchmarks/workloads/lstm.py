@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
-from benchmarks.training import Arrays, Task, normal, numpy_job, products, softmax_loss
+from benchmarks.training import (
+    Arrays,
+    Part,
+    Softmax,
+    Task,
+    normal,
+    numpy_job,
+    products,
+    softmax_loss,
+    tuned_job,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +63,13 @@ def task_of(size: Size) -> Task:
 @WORKLOAD.contender("NumPy, textbook", "peer")
 def numpy_textbook(size: Size) -> Job:
     """Backpropagation through time, written out."""
-    H = size.units  # noqa: N806
+    H = size.units
 
-    def sigmoid(a: np.ndarray) -> np.ndarray:
+    def sigmoid(a: np.ndarray) -> Any:
         return 1 / (1 + np.exp(-a))
 
     def gradients(p: Arrays, x: np.ndarray, y: np.ndarray) -> tuple[Any, Arrays]:
-        W, U, b = p["cell.W"], p["cell.U"], p["cell.b"]  # noqa: N806
+        W, U, b = p["cell.W"], p["cell.U"], p["cell.b"]
         h = c = np.zeros((len(x), H), np.float32)
         kept = []
         for t in range(size.length):
@@ -86,12 +98,103 @@ def numpy_textbook(size: Size) -> Job:
     return numpy_job(task_of(size), gradients)
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
+@WORKLOAD.contender("NumPy, tuned by hand", "hand")
+def numpy_tuned(size: Size) -> Job:
+    """What can be done for all steps at once is, and every gate is a contiguous block."""
+    H = size.units
+    order = np.concatenate([np.arange(2 * H), np.arange(3 * H, 4 * H), np.arange(2 * H, 3 * H)])
 
-    return training_job(task_of(size))
+    def arranged(p: Arrays) -> Arrays:
+        """Gates along the rows, those with a sigmoid first."""
+        cell = {name: p[name].T[order] for name in ("cell.W", "cell.U", "cell.b")}
+        return {**p, **cell}
+
+    def restored(p: Arrays) -> Arrays:
+        back = np.argsort(order)
+        return {**p, **{name: p[name][back].T for name in ("cell.W", "cell.U", "cell.b")}}
+
+    task = task_of(size)
+    return tuned_job(task, arranged(task.start), partial(_tuned_part, size=size), restored)
+
+
+def _tuned_part(p: Arrays, g: Arrays, rows: int, *, size: Size) -> Part:
+    T, D, H = size.length, size.width, size.units
+    W, U, b, dense = p["cell.W"], p["cell.U"], p["cell.b"], p["scores.dense.W"]
+    bias, softmax = p["scores.dense.b"][:, None], Softmax(rows, rows)
+    # A matrix for each step, in which every gate is a contiguous block; `h[t]` is what step t begins with.
+    gates, slopes, da = np.empty((3, T, 4 * H, rows), np.float32)
+    h, c = np.zeros((2, T + 1, H, rows), np.float32)
+    tanh_c, through = np.empty((2, T, H, rows), np.float32)
+    # What the products over all steps at once read.
+    read = np.empty((T, rows, D), np.float32)
+    da_rows, h_rows = np.empty((T, rows, 4 * H), np.float32), np.empty((T, rows, H), np.float32)
+    flat, da_flat, h_flat = (a.reshape(T * rows, -1) for a in (read, da_rows, h_rows))
+    more, spare = np.empty((4 * H, rows), np.float32), np.empty((H, rows), np.float32)
+    dh, dc = np.empty((2, H, rows), np.float32)
+    ones, ones_last = np.ones(T * rows, np.float32), np.ones(rows, np.float32)
+    dot, add, multiply, subtract = np.dot, np.add, np.multiply, np.subtract
+
+    def forward(x: np.ndarray) -> None:
+        np.copyto(read, x.swapaxes(0, 1))
+        dot(flat, W.T, da_flat)
+        add(da_rows, b, da_rows)
+        np.copyto(gates, da_rows.swapaxes(1, 2))
+        for t, a in enumerate(gates):
+            dot(U, h[t], more)
+            add(a, more, a)
+            sigmoids, g = a[: 3 * H], a[3 * H :]
+            np.negative(sigmoids, sigmoids)
+            np.exp(sigmoids, sigmoids)
+            add(sigmoids, 1, sigmoids)
+            np.reciprocal(sigmoids, sigmoids)
+            np.tanh(g, g)
+            multiply(a[:H], g, spare)
+            multiply(a[H : 2 * H], c[t], c[t + 1])
+            add(c[t + 1], spare, c[t + 1])
+            np.tanh(c[t + 1], tanh_c[t])
+            multiply(a[2 * H : 3 * H], tanh_c[t], h[t + 1])
+
+    def backward() -> None:
+        # Derivatives of all gates: s (1 - s), and 1 - g² ; and o (1 - tanh² c).
+        multiply(gates, gates, slopes)
+        subtract(gates[:, : 3 * H], slopes[:, : 3 * H], slopes[:, : 3 * H])
+        subtract(1, slopes[:, 3 * H :], slopes[:, 3 * H :])
+        multiply(tanh_c, tanh_c, through)
+        subtract(1, through, through)
+        multiply(through, gates[:, 2 * H : 3 * H], through)
+        dc[...] = 0
+        for t in range(T - 1, -1, -1):
+            a, d = gates[t], da[t]
+            multiply(dh, through[t], spare)
+            add(dc, spare, dc)
+            multiply(dc, a[3 * H :], d[:H])
+            multiply(dc, c[t], d[H : 2 * H])
+            multiply(dh, tanh_c[t], d[2 * H : 3 * H])
+            multiply(dc, a[:H], d[3 * H :])
+            multiply(d, slopes[t], d)
+            multiply(dc, a[H : 2 * H], dc)
+            dot(U.T, d, dh)
+        np.copyto(da_rows, da.swapaxes(1, 2))
+        np.copyto(h_rows, h[:T].swapaxes(1, 2))
+        dot(da_flat.T, flat, g["cell.W"])
+        dot(da_flat.T, h_flat, g["cell.U"])
+        dot(ones, da_flat, g["cell.b"])
+
+    def part(x: np.ndarray, y: np.ndarray) -> Any:
+        forward(x)
+        dot(dense.T, h[T], softmax.scores)
+        add(softmax.scores, bias, softmax.scores)
+        loss = softmax.loss(softmax.places(y))
+        dot(h[T], softmax.scores.T, g["scores.dense.W"])
+        dot(softmax.scores, ones_last, g["scores.dense.b"])
+        dot(dense, softmax.scores, dh)
+        backward()
+        return loss
+
+    return part
+
+
+ours.declare_training(WORKLOAD, task_of)
 
 
 @WORKLOAD.contender("PyTorch, step by step", "peer", needs="torch")
@@ -100,7 +203,7 @@ def torch_unrolled(size: Size) -> Job:
     from benchmarks import torch_jobs
 
     torch = torch_jobs.setup()
-    F = torch.nn.functional  # noqa: N806  (its usual name)
+    F = torch.nn.functional
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
         h = c = torch.zeros(len(x), size.units)
@@ -120,13 +223,13 @@ def torch_layer(size: Size) -> Job:
     from benchmarks import torch_jobs
 
     torch = torch_jobs.setup()
-    F = torch.nn.functional  # noqa: N806  (its usual name)
+    F = torch.nn.functional
     none = torch.zeros(4 * size.units)
     zeros = torch.zeros(1, size.batch, size.units)
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:
         weights = [p["cell.W"], p["cell.U"], p["cell.b"], none]
-        # What `nn.LSTM.forward` calls: input, state, weights, biases, layers, dropout, training, two ways, batch first.
+        # As `nn.LSTM` calls it: with biases, one layer, no dropout, in training, one way, batch first.
         _, h, _ = torch.lstm(x, (zeros, zeros), weights, True, 1, 0.0, True, False, True)
         return F.cross_entropy(F.linear(h[0], p["scores.dense.W"], p["scores.dense.b"]), y)
 
@@ -174,7 +277,7 @@ def jax_scanned(size: Size) -> Job:
 @WORKLOAD.contender("matrix products alone, NumPy's", "floor")
 def floor_numpy(size: Size) -> Job:
     """By `numpy.dot`; what is read is multiplied for all steps at once, where nothing waits for it."""
-    T, D, H, N = size.length, size.width, size.units, size.batch  # noqa: N806
+    T, D, H, N = size.length, size.width, size.units, size.batch
     together = [(N * T, D, 4 * H), (D, N * T, 4 * H), (H, N * T, 4 * H)]
     step = [(N, H, 4 * H), (N, 4 * H, H)]
     return products([*together, *step * T, (N, H, 10), (H, N, 10), (N, 10, H)], np.dot, lambda a: a)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import (
     Arrays,
@@ -64,7 +66,7 @@ def layers(size: Size) -> list[str]:
 
 
 def _pairs(size: Size) -> list[tuple[int, int]]:
-    return list(zip(size.widths, size.widths[1:], strict=False))
+    return list(pairwise(size.widths))
 
 
 # --- NumPy -----------------------------------------------------------------------------------------------
@@ -144,12 +146,7 @@ def numpy_tuned(size: Size) -> Job:
 # --- graphlang -------------------------------------------------------------------------------------------
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 # --- PyTorch, JAX, tinygrad ------------------------------------------------------------------------------
@@ -158,7 +155,7 @@ def graphlang(size: Size) -> Job:
 def _torch(size: Size, **how: bool) -> Job:
     from benchmarks import torch_jobs
 
-    F = torch_jobs.setup().nn.functional  # noqa: N806  (its usual name)
+    F = torch_jobs.setup().nn.functional
     *hidden, last = layers(size)
 
     def loss_of(p: dict[str, Any], x: Any, y: Any) -> Any:

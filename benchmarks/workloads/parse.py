@@ -1,7 +1,7 @@
 """From text to a checked graph: how time and memory grow with the number of statements.
 
-Statements are of the kind `v12 = tanh(v3 * v7 - v9)`, 2.6 operations each on average. Every contender reads the
-same graph in its own language; that they find the same operations is what is compared.
+Statements are of the kind `v12 = tanh(v3 * v7 - v9)`, 2.7 operations each on average. Every contender reads
+the same graph in its own language; that they find the same operations is what is compared.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A graph of scalar operations, forward and backward: what a course draws on the board, up to 10⁵ nodes.
 
-Each contender is given new values for the inputs every time, and computes the output and its derivative by every
-input in float64. Libraries that record what is executed build their graph anew each time, as their users do.
+Each contender is given new values for the inputs every time, and computes the output and its derivative by
+every input in float64. Libraries that record what is executed build their graph anew each time, as their
+users do; what compiles does so once, which is its set up.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ REACH = 500
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Values are numbered: first the inputs, then the operations (name, operands) in order; the last is the output."""
+    """Values are numbered: the inputs, then the operations (name, operands); the last is the output."""
 
     inputs: tuple[float, ...]
     operations: tuple[tuple[str, tuple[int, ...]], ...]
@@ -54,17 +55,19 @@ class Graph:
 def graph_of(count: int) -> Graph:
     """A random graph of `count` operations in which every value reaches the output.
 
-    The oldest value that nobody has used is an operand of the next operation. Where it is paired with the second
-    oldest, there is one unused value less; this is done often enough that one is left at the end.
+    The oldest value that nobody has used is an operand of the next operation. Where it is paired with the
+    second oldest, there is one unused value less; this is done often enough that one is left at the end.
     """
     rng = random.Random(count)
     inputs = tuple(rng.uniform(-1, 1) for _ in range(max(4, count // 50)))
-    values, operations, unused = list(inputs), [], list(range(len(inputs)))
+    values, unused = list(inputs), list(range(len(inputs)))
+    operations: list[tuple[str, tuple[int, ...]]] = []
     first = 0
     while len(operations) < count:
         waiting, left = len(unused) - first, count - len(operations)
         a = unused[first]
         first += 1
+        operands: tuple[int, ...]
         must_join = waiting - 1 >= left
         if waiting > 1 and (must_join or (waiting > len(inputs) and rng.random() < 0.5)):
             op, operands = "add", (a, unused[first])
@@ -143,7 +146,7 @@ _DERIVATIVES = {
 
 
 def _straight_lines(graph: Graph, end: str, choice: str) -> list[str]:
-    """Statements `v7 = v3 * v5` forward, then `d3 += d7 * v5` backward; `choice` spells what a rectifier gives."""
+    """Statements `v7 = v3 * v5` forward, then `d3 += d7 * v5` backward; `choice` spells a rectifier."""
     lines, start = [], len(graph.inputs)
     for i, (op, operands) in enumerate(graph.operations, start):
         names = dict(zip("ab", (f"v{o}" for o in operands), strict=False))
@@ -302,7 +305,7 @@ def graphlang(count: int) -> Job:
     return _ours(count, is_compiled=False)
 
 
-@WORKLOAD.contender("graphlang --jit", "graphlang", needs="graphlang.run.function $cc")
+@WORKLOAD.contender("graphlang --jit", "graphlang", needs="$cc")
 def graphlang_jit(count: int) -> Job:
     """The same in compiled C."""
     return _ours(count, is_compiled=True)
@@ -340,7 +343,7 @@ def micrograd(count: int) -> Job:
         out._backward = backward
         return out
 
-    functions = {**_FORWARD, "tanh": tanh, "relu": lambda a: a.relu()}
+    functions: dict[str, Callable[..., Any]] = {**_FORWARD, "tanh": tanh, "relu": lambda a: a.relu()}
 
     def evaluate(x: list[float]) -> tuple[float, list[float]]:
         leaves = [Value(value) for value in x]

@@ -152,6 +152,26 @@ def prepared(options: argparse.Namespace, loaded: Loaded) -> Prepared:
     )
 
 
+def free_sizes(settings: Iterable[str], model: Model) -> dict[str, int]:
+    """The numbers that `--size NAME=NUMBER` gives to free sizes; raises GraphlangError for another name."""
+    problems = Problems()
+    sizes: dict[str, int] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        if not text.strip().isdecimal() or name.strip() not in model.sizes.declared:
+            known = ", ".join(model.sizes.declared) or "none"
+            problems.error(
+                "E0910",
+                None,
+                f"`--size {setting}` does not name a free size.",
+                notes=[f"There are: {known}."],
+            )
+        else:
+            sizes[name.strip()] = int(text)
+    stop_on_errors(problems)
+    return sizes
+
+
 # --- writing -------------------------------------------------------------------------------------
 
 

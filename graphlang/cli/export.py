@@ -1,9 +1,10 @@
 """Write the model as a standalone NumPy script, or as Graphviz DOT.
 
 The script needs NumPy alone and reads like code written by hand with the file's own names. For a file with
-a train block it is a training run, which comes to the weights of `graphlang train`, bit for bit; with
---infer it computes the outputs of the trained model. For any other file, or with --of, it prints values and
-gradients; `python script.py --json` prints the object of `graphlang run --json`, bit for bit.
+a train block it is a training run, which comes to the weights of `graphlang train`, bit for bit, and with
+--optimize as fast; with --infer it computes the outputs of the trained model. For any other file, or with
+--of, it prints values and gradients; `python script.py --json` prints the object of `graphlang run --json`,
+bit for bit.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from graphlang.diagnostics import Problems
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
     from graphlang.graph.model import DataSpec, Model
+    from graphlang.plan.listing import Listing
 
 TARGETS = ("numpy", "dot")
 _KINDS = {".csv": "csv", ".npz": "npz", ".npy": "npy", ".parquet": "parquet"}
@@ -33,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--infer", action="store_true", help="the outputs of the trained model instead of its training"
+    )
+    parser.add_argument(
+        "--optimize", action="store_true", help="with the compiled step that `graphlang train` runs"
     )
     parser.add_argument("--epochs", type=common.natural, metavar="N", help="in place of the train block's")
     parser.add_argument("--batch", type=_batch, metavar="N", help="rows per update, or `all`")
@@ -112,7 +117,24 @@ def _training(options: argparse.Namespace, loaded: Loaded, folder: str) -> str:
         data=_data(options, model),
         folder=folder,
         dtype=options.dtype or "float32",
+        listing=_listing(options, loaded) if options.optimize else None,
     )
+
+
+def _listing(options: argparse.Namespace, loaded: Loaded) -> Listing:
+    """The compiled step for the batches of the file's data."""
+    from graphlang.learning import prepare_training
+    from graphlang.run.listing import listing_of
+
+    training = prepare_training(
+        loaded.source,
+        overrides=loaded.settings,
+        settings={"epochs": options.epochs, "batch": options.batch, "seed": options.seed},
+        data=options.data,
+        dtype=options.dtype or "float32",
+    )
+    size = training.trainer.split.size
+    return listing_of(training.trainer, min(training.trainer.settings.batch or size, size))
 
 
 def _data(options: argparse.Namespace, model: Model) -> DataSpec | None:

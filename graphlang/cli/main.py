@@ -23,6 +23,7 @@ COMMANDS = {
     "test": "check expectations and every gradient of files or folders",
     "gradcheck": "the numerical gradient beside the analytic one",
     "summary": "layers, shapes, parameters, FLOPs and memory",
+    "profile": "time, FLOPs and bytes of every node and network, measured",
     "grad": "print the derived backward pass as .graph text",
     "draw": "draw the graph: value above each wire, gradient below it",
     "train": "train the model as its train block says",

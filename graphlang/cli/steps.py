@@ -80,6 +80,26 @@ def numbers(options: argparse.Namespace, loaded: Loaded) -> tuple[Model, Numbers
     return prepared.model, Numbers(evaluation.values, evaluation.gradients, evaluation.parts, local)
 
 
+def page(options: argparse.Namespace, loaded: Loaded, view: View) -> bytes:
+    """The page that opens boxes and steps through a file's computation."""
+    import json
+
+    from graphlang.draw.html import html_text
+    from graphlang.draw.page import page_data
+    from graphlang.run.report import plain
+
+    model, found = numbers(options, loaded)
+    data = page_data(
+        model,
+        found,
+        view,
+        # As `run --json` writes it.
+        lambda value: json.dumps(plain(value), ensure_ascii=False),
+        with_local=getattr(options, "local", False),
+    )
+    return html_text(data).encode()
+
+
 # --- all frames ----------------------------------------------------------------------------------
 
 

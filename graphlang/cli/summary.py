@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace) -> int:
     from graphlang.emit.summary import as_dict, summarize
 
     loaded = common.load(options.file, options.set)
-    sizes = _sizes(options.size, loaded.model)
+    sizes = common.free_sizes(options.size, loaded.model)
     summary = summarize(loaded.model, None if options.depth < 0 else options.depth)
     summary = _with_sizes(summary, {**loaded.model.sizes.defaults, **sizes})
     if options.json:
@@ -47,27 +47,6 @@ def execute(options: argparse.Namespace) -> int:
     else:
         print(_report(loaded.model, summary, Painter(wants_color(sys.stdout, options.color))))
     return 0
-
-
-def _sizes(settings: list[str], model: Model) -> dict[str, int]:
-    from graphlang.diagnostics import Problems
-
-    problems = Problems()
-    sizes: dict[str, int] = {}
-    for setting in settings:
-        name, _, text = setting.partition("=")
-        if not text.strip().isdecimal() or name.strip() not in model.sizes.declared:
-            known = ", ".join(model.sizes.declared) or "none"
-            problems.error(
-                "E0910",
-                None,
-                f"`--size {setting}` does not name a free size.",
-                notes=[f"There are: {known}."],
-            )
-        else:
-            sizes[name.strip()] = int(text)
-    common.stop_on_errors(problems)
-    return sizes
 
 
 def _with_sizes(summary: Summary, sizes: dict[str, int]) -> Summary:

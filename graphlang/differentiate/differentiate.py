@@ -99,7 +99,7 @@ def _copied(node: Node, copy: dict[Node, Node], builder: Builder) -> Node:
     fresh = Node(
         node.path,
         node.op,
-        tuple(copy[n] for n in node.inputs),
+        tuple([copy[n] for n in node.inputs]),
         node.attrs,
         node.type,
         node.span,

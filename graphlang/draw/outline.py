@@ -45,7 +45,11 @@ def make_outline(model: Model, view: View) -> Outline:
     chains = Chains(model)
     levels = [chains.level(path) + 1 for path, scope in model.scopes.items() if scope.kind == "network"]
     folds = fold(model, chains, view.open, unfold=view.unfold)
-    depths = [view.depth] if view.depth is not None else range(max(levels, default=0), -1, -1)
+    depths = (
+        [view.depth or 0]
+        if view.depth is not None or view.exactly is not None
+        else range(max(levels, default=0), -1, -1)
+    )
     outline = Outline()
     for depth in depths:
         outline = _at_depth(drawn, view, chains, folds, depth)
@@ -78,7 +82,7 @@ def _drawn_nodes(model: Model, view: View) -> list[Node]:
 
 
 def _at_depth(drawn: list[Node], view: View, chains: Chains, folds: Folds, depth: int) -> Outline:
-    is_closed = _closing(view, chains, depth)
+    is_closed = _closing(view, chains, depth, folds)
     outline = Outline(is_backward_drawn=view.backward, folds=folds)
     placed: dict[str, tuple[Scope | None, str]] = {}
     for node in drawn:
@@ -102,8 +106,13 @@ def _at_depth(drawn: list[Node], view: View, chains: Chains, folds: Folds, depth
     return outline
 
 
-def _closing(view: View, chains: Chains, depth: int) -> Mapping[str, bool]:
+def _closing(view: View, chains: Chains, depth: int, folds: Folds) -> Mapping[str, bool]:
     """Whether each scope is drawn as one item."""
+    if view.exactly is not None:
+        return {
+            path: (scope.kind in ("network", "gate") or path in folds.counts) and path not in view.exactly
+            for path, scope in chains.scopes.items()
+        }
     opened = {
         around.path
         for path, scope in chains.scopes.items()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from graphlang.draw.geometry import SWEEPS, Cell, Link, neighbours
+from graphlang.draw.cells import SWEEPS, Cell, Link, neighbours
 
 # Enough for some 300 gates with skips all over the picture; ten times as many take half a minute.
 _MOST_DUMMIES = 10_000

@@ -110,13 +110,14 @@ def _binary(ctx: Context, expr: tree.Binary) -> Any:
 def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
     if left is BAD or right is BAD:
         return BAD
-    if not isinstance(left, Node) and not isinstance(right, Node):
-        folded = constants.fold_binary(ctx, expr, left, right)
-        if folded is not constants.NOT_CONSTANT:
-            return folded
-    for value, side in ((left, expr.left), (right, expr.right)):
-        if isinstance(value, (str, Several, *CALLABLES)):
-            return not_a_wire(ctx, value, side.span)
+    if type(left) is not Node or type(right) is not Node:
+        if type(left) is not Node and type(right) is not Node:
+            folded = constants.fold_binary(ctx, expr, left, right)
+            if folded is not constants.NOT_CONSTANT:
+                return folded
+        for value, side in ((left, expr.left), (right, expr.right)):
+            if isinstance(value, (str, Several, *CALLABLES)):
+                return not_a_wire(ctx, value, side.span)
     if expr.op == "^" and is_number(right) and right < 0 and isinstance(left, Node):
         # A negative power of integers is a float: LANGUAGE, section 4.
         right = float(right)

@@ -20,7 +20,6 @@ def read_table(path, delimiter=None, header=None):
     with open(path, encoding="utf-8-sig", newline="") as file:
         lines = [line for line in file.read().split("\\n") if line.strip()]
     delimiter = delimiter or max(",;\\t", key=re.sub('"[^"]*"', "", lines[0]).count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
 
     def numbers(cells):
         try:
@@ -28,14 +27,17 @@ def read_table(path, delimiter=None, header=None):
         except ValueError:
             return None
 
+    first = [cell.strip() for cell in next(csv.reader(lines, delimiter=delimiter))]
     if header is None:
-        header = numbers(rows[0]) is None
-    names, rows = (rows[0], rows[1:]) if header else (list(range(len(rows[0]))), rows)
-    whole = [numbers(row) for row in rows]
-    if all(row is not None for row in whole):
-        return names, np.array(whole)
+        header = numbers(first) is None
+    names = first if header else list(range(len(first)))
+    try:
+        return names, np.loadtxt(lines[int(header) :], delimiter=delimiter, comments=None, ndmin=2)
+    except ValueError:
+        pass  # Not all cells are plain numbers.
+    rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
     columns = []
-    for cells in zip(*rows):
+    for cells in zip(*rows[int(header) :]):
         column = numbers(cells)
         if column is None:
             column = np.array(np.unique(cells, return_inverse=True)[1], dtype=float)

@@ -80,7 +80,7 @@ def summarize(model: Model, depth: int | None = 1) -> Summary:
         if model.is_check(node):
             continue
         _count(result, node)
-        boxes = _boxes(model, node)
+        boxes = boxes_around(model, node)
         shown = boxes if depth is None else boxes[:depth]
         for level, scope in enumerate(shown):
             row = rows.get(scope.path)
@@ -111,7 +111,7 @@ def _count(result: Summary, node: Node) -> None:
         result.activations = result.activations + node.type.size
 
 
-def _boxes(model: Model, node: Node) -> list[Scope]:
+def boxes_around(model: Model, node: Node) -> list[Scope]:
     """The networks and gates around a node, outermost first; nothing inside a gate is shown."""
     boxes: list[Scope] = []
     scope = model.scopes.get(node.scope)

@@ -15,6 +15,15 @@ from graphlang.emit.writer import quoted
 
 
 @dataclass(frozen=True, slots=True)
+class Fast:
+    """What the loop knows of a compiled step: the rows it is for, its precision, and what it is given."""
+
+    count: int
+    dtype: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a script does besides computing.
 
@@ -41,6 +50,8 @@ class Plan:
     updating : Updating
     dtype : str
         The precision.
+    fast : Fast or None
+        The compiled step, if the script has one.
     """
 
     name: str
@@ -62,6 +73,7 @@ class Plan:
     forward_after: str
     updating: Updating
     dtype: str
+    fast: Fast | None = None
 
     @property
     def inputs(self) -> str:
@@ -135,7 +147,7 @@ def functions(plan: Plan) -> list[str]:
 
 def _split() -> str:
     return '''\
-def split(count, seed):
+def split_rows(count, seed):
     """Which rows to learn from, and which to hold out."""
     held = min(round(count * HOLDOUT), count - 1)
     order = np.random.default_rng([seed, *b"holdout"]).permutation(count)
@@ -210,9 +222,11 @@ def _before(plan: Plan) -> Iterator[str]:
     if u.keeps:
         start = "states(path, seed)" if u.needs_path else "states(params[path])"
         yield f"memory = {{path: {start} for path in LEARNED}}"
+    if plan.fast is not None:
+        yield from _places(plan, plan.fast)
     if plan.has_data:
         yield "count = len(next(iter(examples.values())))"
-        yield "learn, held = split(count, seed)" if plan.holds_out else "learn = np.arange(count)"
+        yield "learn, held = split_rows(count, seed)" if plan.holds_out else "learn = np.arange(count)"
         yield "batch = min(batch or len(learn), len(learn))"
     if u.schedules and "dt" in u.times:
         yield f"dt = 1 / {'-(-len(learn) // batch)' if plan.has_data else '1'}  # a step in epochs"
@@ -225,6 +239,18 @@ def _before(plan: Plan) -> Iterator[str]:
         yield "best, best_loss = None, math.inf"
     elif plan.has_data:
         yield "step = 0"
+
+
+def _places(plan: Plan, fast: Fast) -> Iterator[str]:
+    """With a compiled step, parameters stay where they are and change in place."""
+    yield "params = {path: np.array(value) for path, value in params.items()}"
+    memory = "{}"
+    if plan.updating.keeps:
+        yield "memory = {path: tuple(map(np.array, kept)) for path, kept in memory.items()}"
+        memory = "memory"
+    yield "run = None"
+    yield f"if FLOAT is np.{fast.dtype}:"
+    yield f"    run, change, gradient, gradients = compiled(params, {memory})"
 
 
 def _patience(plan: Plan) -> Iterator[str]:
@@ -248,33 +274,81 @@ def _steps(plan: Plan) -> Iterator[str]:
 
 
 def _one_step(plan: Plan) -> Iterator[str]:
-    u = plan.updating
     yield "step += 1" if plan.has_data else "step = epoch + 1  # one in every epoch"
-    seed = ", seed + (step << 32)" if plan.draws else ""
     if plan.has_data:
         yield f"inputs = {plan.besides}{{name: array[rows] for name, array in examples.items()}}"
+    if plan.fast is not None:
+        yield from _compiled_step(plan, plan.fast)
+        return
+    yield from _computed(plan)
+    yield from _summed(plan)
+    yield from _updated(plan)
+
+
+def _compiled_step(plan: Plan, fast: Fast) -> Iterator[str]:
+    """A step by the compiled functions, or by the readable ones where these are for other batches."""
+    fits = f"run is not None and len(rows) == {fast.count}" if plan.has_data else "run is not None"
+    loss = f"float(values[{quoted(plan.of)}])"
+    yield f"if {fits}:"
+    yield f"    values, rest = run({', '.join(['seed + (step << 32)', *fast.arguments])})"
+    yield f"    if not (math.isfinite({loss}) and np.isfinite(gradient).all()):"
+    yield f"        check({loss}, gradients, step, epoch)"
+    yield from indented(_summed(plan))
+    yield "    change(*rest)"
+    yield "else:"
+    yield from indented(_computed(plan))
+    yield from indented(_summed(plan))
+    yield from indented(_updated(plan))
+
+
+def time_texts(plan_has_data: bool) -> dict[str, str]:
+    """The time at a step, in epochs, as an optimizer and a schedule know it."""
+    t = "epoch + number * dt" if plan_has_data else "epoch"
+    return {"t": f"FLOAT({t})", "dt": "FLOAT(dt)", "epochs": "FLOAT(epochs)", "step": "np.int64(step)"}
+
+
+def _computed(plan: Plan) -> Iterator[str]:
+    seed = ", seed + (step << 32)" if plan.draws else ""
+    gradients = "gradients" if plan.fast is None else "slopes"
     yield f"values = forward({plan.inputs}params{seed})"
-    yield "gradients = backward(values)"
-    yield f"check(float(values[{quoted(plan.of)}]), gradients, step, epoch)"
+    yield f"{gradients} = backward(values)"
+    yield f"check(float(values[{quoted(plan.of)}]), {gradients}, step, epoch)"
+
+
+def _summed(plan: Plan) -> Iterator[str]:
     yield "for name, path in REPORTED.items():"
     yield f"    sums[name] += float(values[path]){' * len(rows)' if plan.has_data else ''}"
     yield f"seen += {'len(rows)' if plan.has_data else '1'}"
+
+
+def _updated(plan: Plan) -> Iterator[str]:
+    u = plan.updating
+    gradients, one = ("gradients", "gradient") if plan.fast is None else ("slopes", "slope")
     if u.clips:
-        yield "gradients = clip(gradients)"
+        yield f"{gradients} = clip_gradients({gradients})"
+    times = time_texts(plan.has_data)
     if u.schedules:
-        t = "epoch + number * dt" if plan.has_data else "epoch"
-        times = {"t": f"FLOAT({t})", "dt": "FLOAT(dt)", "epochs": "FLOAT(epochs)"}
         yield f"rate = schedule({', '.join(times[name] for name in u.times)})"
-    yield "for path, gradient in gradients.items():"
+    yield f"for path, {one} in {gradients}.items():"
     function = "UPDATES[path]" if u.several else "update"
-    arguments = ["params[path]", "gradient"]
+    arguments = ["params[path]", one]
     if u.keeps:
         arguments.append("*memory[path]")
-    arguments += [{"step": "np.int64(step)"}.get(name, name) for name in u.extra]
+    arguments += [{"step": times["step"]}.get(name, name) for name in u.extra]
+    call = f"{function}({', '.join(arguments)})"
     target = "params[path], *memory[path]" if u.keeps else "params[path]"
-    yield f"    {target} = {function}({', '.join(arguments)})"
-    if plan.updated:
+    if plan.fast is None:
+        yield f"    {target} = {call}"
+    elif u.keeps:
+        yield f"    for place, value in zip((params[path], *memory[path]), {call}):"
+        yield "        place[...] = value"
+    else:
+        yield f"    params[path][...] = {call}"
+    if plan.updated and plan.fast is None:
         yield "params |= {path: values[new] for path, new in UPDATED.items()}"
+    elif plan.updated:
+        yield "for path, new in UPDATED.items():"
+        yield "    params[path][...] = values[new]"
 
 
 def _after_epoch(plan: Plan) -> Iterator[str]:
@@ -294,13 +368,19 @@ def _after_epoch(plan: Plan) -> Iterator[str]:
     yield f"    write_log(log, {done}, step, loss, means, {holdout}, time.monotonic() - started)"
     if plan.patience is None and plan.holds_out:
         yield 'if holdout is not None and holdout["loss"] < best_loss:'
-        yield '    best, best_loss, best_epoch = dict(params), holdout["loss"], epoch'
+        yield f'    best, best_loss, best_epoch = {_kept(plan)}, holdout["loss"], epoch'
     elif plan.watches:
         if plan.holds_out:
             yield 'watched = loss if holdout is None else holdout["loss"]'
         watched = "watched" if plan.holds_out else "loss"
         yield f"if {watched} < best_loss:"
-        yield f"    best, best_loss, best_epoch = dict(params), {watched}, epoch"
+        yield f"    best, best_loss, best_epoch = {_kept(plan)}, {watched}, epoch"
+
+
+def _kept(plan: Plan) -> str:
+    if plan.fast is None:
+        return "dict(params)"
+    return "{path: value.copy() for path, value in params.items()}"
 
 
 _CHECK = '''\

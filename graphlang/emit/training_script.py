@@ -1,8 +1,9 @@
 """A file that learns as a Python script that needs NumPy alone and trains as the tool does, to the bit.
 
-`forward` and `backward` are those of one step, with only the gradients that are learned from; `clip`,
-`schedule` and `update` are the learner's (`update_text.py`); around them is the loop (`training_loop.py`).
-Where the model is another one after training (dropout, batch normalisation) it has a function of its own.
+`forward` and `backward` are those of one step, with only the gradients that are learned from;
+`clip_gradients`, `schedule` and `update` are the learner's (`update_text.py`); around them is the loop
+(`training_loop.py`). Where the model is another one after training (dropout, batch normalisation) it has a
+function of its own, and with a `Listing` there is the compiled step besides (`compiled_text.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.emit import training_loop, training_main
+from graphlang.emit.compiled_text import compiled_function
 from graphlang.emit.epoch_line import epoch_line
 from graphlang.emit.folding import fold, wrapped
 from graphlang.emit.kernels import Kernels
@@ -26,21 +28,23 @@ from graphlang.emit.numpy_script import start_function
 from graphlang.emit.numpy_sizes import FreeSizes
 from graphlang.emit.part import compute_alike, part_for
 from graphlang.emit.python_text import array_text, tuple_text, types_with
-from graphlang.emit.training_loop import Plan
+from graphlang.emit.training_loop import Fast, Plan
 from graphlang.emit.update_text import FLOATS, Updating, updating
-from graphlang.emit.writer import Names, data_path
+from graphlang.emit.writer import Names, data_path, quoted
 from graphlang.generators import GENERATORS
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
+from graphlang.plan.listing import Listing
 
 # Names that the script has a use for itself.
 _OWN = (
     "np argparse csv json math re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED REPORTED"
     " EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient weight rate"
-    " total factor parameters forward infer backward clip schedule states update split batches evaluate train"
-    " check write_log gradcheck save main data read_table column columns epoch_line along"
+    " total factor parameters forward infer backward clip_gradients schedule states update split_rows batches"
+    " evaluate train check write_log gradcheck save main compiled partial data read_table column columns"
+    " epoch_line along"
 )
 _FILES = ("csv", "npz", "npy")
 
@@ -70,6 +74,7 @@ def training_script(
     data: DataSpec | None = None,
     folder: str = ".",
     dtype: str = "float32",
+    listing: Listing | None = None,
 ) -> str:
     """A training run as a standalone NumPy script.
 
@@ -85,13 +90,15 @@ def training_script(
         Where the script is going to lie: paths of data files are written as seen from there.
     dtype : str
         The precision that the script computes in unless told otherwise.
+    listing : Listing, optional
+        The compiled step, which the script then also has, for batches of the usual size.
 
     Raises
     ------
     GraphlangError
         E0804 for data that NumPy cannot read, E0901 for inputs that nothing feeds.
     """
-    return fold(_Script(step, inference, settings, data, folder, dtype).text())
+    return fold(_Script(step, inference, settings, data, folder, dtype, listing).text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,9 @@ class _Script:
         data: DataSpec | None,
         folder: str,
         dtype: str,
+        listing: Listing | None,
     ):
+        self.listing = listing
         self.step, self.settings, self.folder, self.dtype = step, settings, folder, dtype
         self.reported = {"loss": step.loss, **step.model.metrics}
         training = inference.training
@@ -146,6 +155,10 @@ class _Script:
         ]
         after, draws_after = self._after_training(functions.draws)
         update = updating(step.model, step.learner, kernels, _reserved())
+        if self.listing is not None:
+            computing.append([compiled_function(self.listing, step.learner.state_of)])
+            for function in self.listing.functions:
+                kernels.copy(function)
         plan = self._plan(model, update, functions.draws, draws_after, bool(after))
         helpers = {**self.data_kernels.definitions, **kernels.definitions, **self.definitions}
         return self._assembled(plan, model, helpers, ["\n".join(lines) for lines in computing], after)
@@ -194,7 +207,23 @@ class _Script:
             forward_after="infer" if differs else "forward",
             updating=update,
             dtype=self.dtype,
+            fast=self._fast(self.listing) if self.listing is not None else None,
         )
+
+    def _fast(self, listing: Listing) -> Fast:
+        """How the loop calls the compiled step."""
+        times = training_loop.time_texts(self.rows.exist)
+        clock = {leaf.path: times[name] for name, leaf in self.step.clock.items()}
+        arguments = []
+        for path in listing.feeds:
+            if path in clock:
+                arguments.append(clock[path])
+            elif path in self.fed or not self._constants(self.step.model):
+                arguments.append(f"inputs[{quoted(path)}]")
+            else:
+                kind = self.types[self.step.model.by_path[path].type.dtype]
+                arguments.append(f"np.asarray(INPUTS[{quoted(path)}], dtype={kind})")
+        return Fast(listing.count, listing.dtype, tuple(arguments))
 
     # --- data -------------------------------------------------------------------------------------
 
@@ -272,6 +301,8 @@ class _Script:
         imports = {t for t in texts if t.startswith("import ")} | self.rows.imports
         imports |= {"import argparse", "import json", "import math", "import sys", "import time"}
         imports |= {"from pathlib import Path"} if plan.watches else set()
+        if any("partial(" in text for text in computing):
+            imports.add("from functools import partial")
         if "zipfile." in save:
             imports.add("import zipfile")
         learned = "# The parameters that are learned.\nLEARNED = " + tuple_text(tuple(self.step.gradients))

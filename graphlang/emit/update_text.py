@@ -1,4 +1,4 @@
-"""What an optimizer does, as functions of a training script: `clip`, `schedule`, `states`, `update`.
+"""What an optimizer does, as functions of a script: `clip_gradients`, `schedule`, `states` and `update`.
 
 The learner's graph holds the optimizer's body once for each parameter. Written with `weight`, `gradient` and
 the states' own names the bodies are the same text, so the script has one function of one parameter; only
@@ -38,7 +38,7 @@ class Updating:
     ----------
     functions : list of str
     clips, schedules, keeps : bool
-        Whether there is a `clip`, a `schedule`, and whether the optimizer has states.
+        Whether there is a `clip_gradients`, a `schedule`, and whether the optimizer has states.
     times : tuple of str
         What `schedule` takes.
     extra : tuple of str
@@ -156,7 +156,7 @@ class _Writer:
         return lines, [block.operand(root).text for root in roots]
 
     def _clip(self, factor: Node) -> str:
-        """`clip(gradients)`, with a loop over the gradients if their sum is made term by term."""
+        """`clip_gradients(gradients)`, with a loop over the gradients if their sum is made term by term."""
         gradients = self._learner.gradients
         total, term = self._total(factor)
         if total is not None:
@@ -170,7 +170,7 @@ class _Writer:
         else:
             lines.append(f"factor = {results[0]}")
         return _function(
-            "clip(gradients)",
+            "clip_gradients(gradients)",
             "The gradients, made smaller where all of them together are too large.",
             [*lines, "return {path: gradient * factor for path, gradient in gradients.items()}"],
         )

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
 
 if TYPE_CHECKING:
     import networkx as nx
 
 
+@paused_collector()
 def to_networkx(nodes: Iterable[Node]) -> nx.MultiDiGraph:
     """The nodes as a `networkx.MultiDiGraph`.
 

@@ -138,9 +138,15 @@ class Op:
 
     # Whether floats pass as they are; worked out once, since it is asked for every node.
     takes_floats: bool = field(init=False)
+    # Whether numbers beside a float become floats.
+    joins_floats: bool = field(init=False)
+    # The defaults of the attributes.
+    defaults: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.takes_floats = not any(w.kind in ("Int", "Bool") for w in self.wires)
+        self.joins_floats = all(w.kind in ("Float", "Number", "Same") for w in self.wires)
+        self.defaults = {a.name: a.default for a in self.attrs}
 
     @property
     def is_variadic(self) -> bool:

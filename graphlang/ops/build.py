@@ -142,7 +142,7 @@ class Builder:
         Raises `RuleError` when they do not fit.
         """
         inputs = self.promote(op, operands)
-        types = tuple(n.type for n in inputs)
+        types = [n.type for n in inputs]
         for t in types:
             if t.is_poison:
                 kind = POISON
@@ -163,12 +163,20 @@ class Builder:
     def promote(self, op: Op, operands: Sequence[Node | int | float | bool]) -> tuple[Node, ...]:
         """The operands as nodes of the kinds that `op` accepts."""
         if op.takes_floats:
-            # By far the most frequent case: floats all round, nothing to convert.
+            # By far the most frequent cases: floats all round, nothing to convert; or numbers among floats.
+            has_numbers = has_floats = False
             for value in operands:
-                if not isinstance(value, Node) or value.type.dtype is not DType.FLOAT:
+                if type(value) is not Node:
+                    has_numbers = True
+                elif value.type.dtype is DType.FLOAT:
+                    has_floats = True
+                else:
                     break
             else:
-                return tuple(operands)  # type: ignore[arg-type]
+                if not has_numbers:
+                    return tuple(operands)  # type: ignore[arg-type]
+                if has_floats and op.joins_floats:
+                    return tuple([v if type(v) is Node else self.const(v, DType.FLOAT) for v in operands])
         kinds = [op.wire_kind(i) for i in range(len(operands))]
         common = self._common_kind(kinds, operands)
         return tuple(
@@ -217,8 +225,7 @@ class Builder:
 
     def wire(self, op: Op, operands: Iterable[Any], attrs: Mapping[str, Any]) -> Wire:
         """Apply an operation to wires, filling in the attributes that have defaults."""
-        full = {p.name: p.default for p in op.attrs}
-        full.update(attrs)
+        full = {**op.defaults, **attrs} if op.attrs else attrs
         nodes = [o.node if isinstance(o, Wire) else o for o in operands]
         return Wire(self, self.apply(op, nodes, full))
 

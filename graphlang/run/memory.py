@@ -21,6 +21,8 @@ class Pool:
     def __init__(self) -> None:
         self._free: dict[int, list[np.ndarray]] = {}
         self.nbytes = 0
+        # All memory there is, used or free.
+        self.blocks: list[np.ndarray] = []
 
     def take(
         self, shape: tuple[int, ...], dtype: Any, order: Order | None = None
@@ -33,6 +35,7 @@ class Pool:
         else:
             raw = np.empty(count, np.uint8)
             self.nbytes += count
+            self.blocks.append(raw)
         return arranged(raw.view(dtype), shape, order), raw
 
     def give_back(self, raw: np.ndarray) -> None:

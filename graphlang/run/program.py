@@ -102,6 +102,15 @@ class Program:
         """The array in which a node's value always is, if there is one."""
         return self._values[self._now[node]].array  # type: ignore[no-any-return]
 
+    def name_of(self, node: Node) -> str:
+        """What a node's value is called in the statements."""
+        return self._values[self._now[node]].text
+
+    @property
+    def frames(self) -> list[np.ndarray]:
+        """The arrays that are zero where nothing is ever written."""
+        return list(self._frames.values())
+
     # --- what a spelling may ask for ------------------------------------------------------------
 
     def constant(self, value: Any) -> str:

@@ -31,6 +31,8 @@ def as_json(evaluation: Evaluation, warnings: Iterable[str] = ()) -> dict[str, A
 
 def plain(value: Any) -> Any:
     """An array as nested lists of Python numbers."""
+    if isinstance(value, float):  # NumPy's float64 is one: a graph of scalars has very many of them
+        return float(value) if math.isfinite(value) else _spelled(value)
     array = np.asarray(value)
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return array.tolist()

@@ -141,6 +141,7 @@ class StepProgram:
             else:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
+        self._asked = [*wanted, *following.values(), *scalars]
         rows = rows_of(step.model.by_path[path] for path in fed) if threads is not None else None
         is_worth_it = rows is not None and work(step.nodes, asked, sizes) >= LEAST_WORK
         parted = split(step.nodes, asked, rows, sizes) if is_worth_it and rows is not None else None
@@ -155,6 +156,7 @@ class StepProgram:
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
+        self._whole_update = update
         self._updates = update.compiled(layout, helpers) if update is not None else []
         self._helpers, self._scalars = helpers, scalars
 
@@ -162,6 +164,27 @@ class StepProgram:
         """Whether a value is a view of a parameter or of a state."""
         array = self.program.array_of(node)
         return array is not None and any(np.may_share_memory(array, held) for held in layout.held.values())
+
+    @property
+    def update_text(self) -> UpdateText | None:
+        """The statements of the update of the flat vectors, if they are updated as a whole."""
+        update, layout = self._whole_update, self._layout
+        return update.written(layout, 0, layout.size) if update is not None else None
+
+    @property
+    def asked(self) -> list[Node]:
+        """All nodes whose values a step hands on."""
+        return list(self._asked)
+
+    @property
+    def copies(self) -> list[tuple[np.ndarray, Node]]:
+        """Gradients that are copied into their places at the end, since they are also something else."""
+        return self._copies
+
+    @property
+    def following(self) -> list[tuple[np.ndarray, Node, bool]]:
+        """Places outside the flat update, what they become, and whether that lies in such a place itself."""
+        return self._following
 
     def forward_backward(self, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any]:
         """The loss and the metrics; the gradients are in the layout afterwards."""
@@ -206,21 +229,25 @@ class _FlatUpdate:
         """Functions of the scalars that together update the vectors of a layout, piece by piece."""
         count = min(helpers.count, max(1, layout.size // PIECE)) if helpers is not None else 1
         marks = [layout.size * k // count for k in range(count + 1)]
-        return [self._function(layout, a, b) for a, b in pairwise(marks)]
+        return [self.written(layout, a, b).function() for a, b in pairwise(marks)]
 
-    def _function(self, layout: Layout, start: int, stop: int) -> Callable[..., None]:
-        text = _UpdateText(self)
+    def written(self, layout: Layout, start: int, stop: int) -> UpdateText:
+        """The statements that update the vectors of a layout from one entry to another, piece by piece."""
+        text = UpdateText(self)
         names = [*text.places.values(), *text.temporaries]
         pieces = text.code.constant(_pieces(layout, start, stop, len(text.temporaries)))
         text.code.lines = [
             f"for {', '.join(names)} in {pieces}:",
             *(f"    {line}" for line in [*text.lines, *text.late]),
         ]
-        return text.code.function([text.of[n] for n in self.scalars])
+        return text
 
 
-class _UpdateText:
-    """The statements of an update, each result in its final place as soon as that is no longer read."""
+class UpdateText:
+    """The statements of an update, each result in its final place as soon as that is no longer read.
+
+    `scalars` are the nodes, and what they are called, that the statements take from elsewhere.
+    """
 
     def __init__(self, update: _FlatUpdate):
         self.code = Code()
@@ -237,6 +264,11 @@ class _UpdateText:
         self._free: list[str] = []
         for i, node in enumerate(update.body):
             self._write(i, node)
+        self.scalars = {n: self.of[n] for n in update.scalars}
+
+    def function(self) -> Callable[..., None]:
+        """The statements as a function of the scalars."""
+        return self.code.function(self.scalars.values())
 
     def _write(self, i: int, node: Node) -> None:
         operands = [self.of.get(n, "") for n in node.inputs]  # the 2 of a square is not read

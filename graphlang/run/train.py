@@ -140,19 +140,7 @@ class Engine:
         return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
 
     def _compiled(self, count: int) -> StepProgram:
-        trainer = self._trainer
-        sizes, wanted = bound_sizes(trainer.feed, count), list(trainer.reported.values())
-        self._programs[count] = StepProgram(
-            trainer.step,
-            self.layout,
-            wanted,
-            sizes,
-            trainer.dtype,
-            self._threads,
-            trainer.feed.names,
-            is_exact=not trainer.is_fast,
-            helpers=self._helpers,
-        )
+        self._programs[count] = self._trainer.program(self.layout, count, self._threads, self._helpers)
         return self._programs[count]
 
 
@@ -244,6 +232,26 @@ class Trainer:
                 yield loss
             self.check(progress)
             yield self._end_epoch(progress)
+
+    def program(
+        self,
+        layout: Layout,
+        count: int,
+        threads: Threads | None = None,
+        helpers: Threads | None = None,
+    ) -> StepProgram:
+        """The step compiled for batches of `count` rows."""
+        return StepProgram(
+            self.step,
+            layout,
+            list(self.reported.values()),
+            bound_sizes(self.feed, count),
+            self.dtype,
+            threads,
+            self.feed.names,
+            is_exact=not self.is_fast,
+            helpers=helpers,
+        )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
         if not self.feed.count:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
+from graphlang.differentiate.local import local_derivatives
+from graphlang.draw.story import uses_of
 from graphlang.graph.model import Model
 from graphlang.run import datasets
 from graphlang.run.session import Evaluation
@@ -68,10 +71,14 @@ def compile_text(message: dict[str, Any], folder: Folder) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """A model with its numbers; without any if some input has no value."""
+    """A model with its numbers; without any if some input has no value.
+
+    `local` has the derivative of a node by its operand, by (path of the node, position).
+    """
 
     model: Model
     evaluation: Evaluation | None
+    local: Mapping[tuple[str, int], Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -86,11 +93,16 @@ def evaluate(model: Model) -> Numbers:
     """
     try:
         prepared = pipeline.prepare(model)
-        evaluation = prepared.evaluate(every_node=True)
+        prepared.model, nodes = local_derivatives(prepared.model, uses_of(prepared.model))
+        wanted = list(dict.fromkeys(nodes.values()))
+        evaluation = prepared.evaluate(every_node=True, wanted=wanted)
     except GraphlangError as error:
         if any(d.code != "E0901" for d in error.diagnostics):
             raise
         of, _ = pipeline.objective(model, None)
         differentiated = pipeline.differentiate(model, of)
-        return Numbers(differentiated, None, ("Some inputs have no value, so only shapes are shown.",))
-    return Numbers(evaluation.model, evaluation, tuple(prepared.remarks), tuple(prepared.warnings))
+        return Numbers(differentiated, None, remarks=("Some inputs have no value: only shapes are shown.",))
+    local = {use: evaluation.values[node.path] for use, node in nodes.items()}
+    for node in wanted:
+        evaluation.values.pop(node.path, None)
+    return Numbers(evaluation.model, evaluation, local, tuple(prepared.remarks), tuple(prepared.warnings))

@@ -1,4 +1,4 @@
-"""What is asked of single nodes: their local derivatives, and the gradient check."""
+"""The gradient check."""
 
 from __future__ import annotations
 
@@ -8,35 +8,14 @@ import numpy as np
 
 from graphlang import pipeline
 from graphlang.diagnostics import GraphlangError
-from graphlang.graph.show import is_literal
 from graphlang.run.gradcheck import DEFAULT_H, check_all, checked_paths, worst
 from graphlang.run.report import plain
 from graphlang.server.compiling import compile_text
 from graphlang.server.folder import Folder
-from graphlang.server.steps import said
 
 # Operations that a check may evaluate; beyond it entries are sampled.
 _BUDGET = 30_000_000
 _PER_NODE = 10
-
-
-def local(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
-    """The derivatives of a scalar node by each of its operands, whatever is upstream: `path` says which."""
-    try:
-        model = compile_text(message, folder).sound
-        node = model.by_path.get(str(message.get("path")))
-        if node is None or node.is_leaf or node.shape != () or not node.type.is_float:
-            return {"local": []}
-        prepared = pipeline.prepare(model, of=node.path)
-        parts = prepared.evaluate(every_node=True).parts
-    except GraphlangError as error:
-        return {"local": [], "why": [d.message for d in error.diagnostics]}
-    found = [
-        {"operand": operand.path, "derivative": said(parts[node.path, i])}
-        for i, operand in enumerate(node.inputs)
-        if (node.path, i) in parts and not is_literal(operand)
-    ]
-    return {"local": found}
 
 
 def compare(message: dict[str, Any], folder: Folder) -> dict[str, Any]:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from graphlang.diagnostics import Diagnostic, GraphlangError, Label, Severity
 from graphlang.diagnostics.render import as_json, render
+from graphlang.draw.elements import Scene
 from graphlang.draw.render import render as paint
-from graphlang.draw.scene import Scene, View, check_size, make_scene
+from graphlang.draw.scene import View, check_size
+from graphlang.draw.story import Numbers as Computed
+from graphlang.draw.story import Story, make_story
 from graphlang.draw.theme import THEMES
 from graphlang.emit.brief import failure
 from graphlang.graph.model import Model
 from graphlang.run.report import plain
 from graphlang.run.session import Evaluation
 from graphlang.server import controls, steps
-from graphlang.server.compiling import Numbers, Text, compile_text, evaluate
+from graphlang.server.compiling import Numbers, compile_text, evaluate
 from graphlang.server.folder import Folder
 from graphlang.server.places import Places
 
@@ -59,16 +63,18 @@ def look(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
     if text.model is None:
         return answer
     try:
-        return answer | _picture(text, text.model, _view(message.get("view") or {}), places, answer)
+        return answer | _picture(text.model, message.get("view") or {}, places, answer)
     except GraphlangError as error:
         answer["diagnostics"] += [_told(d, places) for d in error.diagnostics]
         return answer
 
 
-def _picture(text: Text, model: Model, view: View, places: Places, answer: dict[str, Any]) -> dict[str, Any]:
+def _picture(model: Model, asked: dict[str, Any], places: Places, answer: dict[str, Any]) -> dict[str, Any]:
+    view, with_local = _view(asked), asked.get("local") is True
     check_size(model, view)
     numbers = evaluate(model)
-    scene, dropped = _scene(numbers, view)
+    story, dropped = _story(numbers, view, with_local=with_local)
+    scene = story.scene
     evaluation = numbers.evaluation
     found = [*numbers.warnings, *(_failures(evaluation) if evaluation else ())]
     return {
@@ -81,29 +87,24 @@ def _picture(text: Text, model: Model, view: View, places: Places, answer: dict[
         "description": model.description,
         "numbers": _numbers(evaluation) if evaluation else {},
         "items": steps.items_of(scene, numbers, places),
-        "steps": steps.steps_of(scene, numbers),
+        "steps": steps.steps_of(story),
         "boxes": _boxes(model, scene),
     }
 
 
-def _scene(numbers: Numbers, view: View) -> tuple[Scene, list[str]]:
-    """The scene; boxes that a changed text has no longer are forgotten rather than complained of."""
-    model, evaluation = numbers.model, numbers.evaluation
+def _story(numbers: Numbers, view: View, *, with_local: bool) -> tuple[Story, list[str]]:
+    """The picture; boxes that a changed text has no longer are forgotten rather than complained of."""
+    model, e = numbers.model, numbers.evaluation
     known = {name for s in model.scopes.values() for name in (s.path, s.name)}
     opened, closed = (tuple(b for b in boxes if b in known) for boxes in (view.open, view.close))
     dropped = [b for b in (*view.open, *view.close) if b not in known]
-    view = View(depth=view.depth, open=opened, close=closed, show=view.show, theme=view.theme)
-    values, gradients, parts = (
-        (None, None, None)
-        if evaluation is None
-        else (evaluation.values, evaluation.gradients, evaluation.parts)
-    )
-    scene = make_scene(model, values, gradients, view, parts)
-    return scene, [f"There is no box `{b}` any more." for b in dropped]
+    found = Computed() if e is None else Computed(e.values, e.gradients, e.parts, numbers.local)
+    story = make_story(model, found, replace(view, open=opened, close=closed), with_local=with_local)
+    return story, [f"There is no box `{b}` any more." for b in dropped]
 
 
 def _view(asked: dict[str, Any]) -> View:
-    """How the page looks at a model: `depth` (None: as fits), `open` and `close` (paths), `theme`."""
+    """How the page looks at a model: `depth` (None: as fits), `open`, `close` (paths), `theme`."""
     depth, theme = asked.get("depth"), asked.get("theme")
     return View(
         depth=depth if isinstance(depth, int) and not isinstance(depth, bool) and depth >= 0 else None,

@@ -22,7 +22,7 @@ Answer = tuple[int, Message]
 
 # The longest text that is taken, in characters, and how long a worker may think about it, in seconds.
 MOST_TEXT = 500_000
-SECONDS = {"look": 20.0, "local": 20.0, "export": 30.0, "gradcheck": 60.0}
+SECONDS = {"look": 20.0, "export": 30.0, "gradcheck": 60.0}
 _TRAINING = ("start", "pause", "step", "epoch", "reset", "text", "speed")
 _UNTITLED = "untitled.graph"
 _FIRST = "product_of_sum.graph"

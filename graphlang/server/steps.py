@@ -1,28 +1,22 @@
-"""Forward and backward one gate at a time, and what a click on each part of a picture tells.
-
-The numbers are those of one evaluation with every use's part of the gradient (`Evaluation.parts`): a backward
-step through a gate takes the gradient that has arrived at its output ("upstream") and hands each operand its
-part, upstream × local derivative. A wire's gradient is complete when all its branches have brought theirs.
-"""
+"""What a click on each part of a picture tells, and the picture's steps, as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from graphlang.draw.scene import Item, Scene, Wire
+from graphlang.draw.elements import Item, Scene, Wire
+from graphlang.draw.steps import Step
+from graphlang.draw.story import Story
 from graphlang.emit.brief import brief
-from graphlang.graph.model import Model
 from graphlang.graph.node import Node, Scope
-from graphlang.graph.show import POSTFIX, Text, calls_of, formula, is_literal, literal, operation, short
+from graphlang.graph.show import calls_of, formula
 from graphlang.server.compiling import Numbers
 from graphlang.server.places import Places
 
 # Pictures of more items are not stepped through: nobody would.
 _MOST_ITEMS = 400
+# Characters of the line that says what is given.
+_LONGEST = 120
 
 
 def said(value: Any) -> str:
@@ -50,7 +44,8 @@ class _Teller:
     """What is known of nodes and boxes."""
 
     def __init__(self, numbers: Numbers, places: Places):
-        self.model, self.evaluation, self.places = numbers.model, numbers.evaluation, places
+        self.numbers, self.places = numbers, places
+        self.model, self.evaluation = numbers.model, numbers.evaluation
         self.calls = calls_of(numbers.model)
 
     def item(self, item: Item) -> dict[str, Any]:
@@ -62,8 +57,7 @@ class _Teller:
         return self.scope(scope) if scope is not None else {"title": item.label, "kind": item.kind}
 
     def node_of_wire(self, wire: Wire) -> Node | None:
-        path = wire.id.removesuffix(">")
-        return self.model.by_path.get(path) or self.model.by_path.get(path.rpartition(" ")[0])
+        return self.model.by_path.get(wire.node or wire.id.removesuffix(">"))
 
     def scope(self, scope: Scope) -> dict[str, Any]:
         told = {"kind": scope.kind, "title": scope.path, "formula": scope.title, "box": scope.path}
@@ -83,6 +77,7 @@ class _Teller:
             "doc": node.doc,
             "type": str(node.type),
             **self._numbers(node),
+            "local": self._local(node),
             **self._place(self.places.range_of(span), self.places.line_of(span)),
         }
 
@@ -95,6 +90,11 @@ class _Teller:
                 found[what] = said(values[node.path])
         return found
 
+    def _local(self, node: Node) -> list[list[str]]:
+        """The derivatives of a node by its operands, whatever is upstream."""
+        found = ((n.path, self.numbers.local.get((node.path, i))) for i, n in enumerate(node.inputs))
+        return [[path, said(value)] for path, value in found if value is not None]
+
     @staticmethod
     def _place(place: list[int] | None, line: int | None) -> dict[str, Any]:
         return {"place": place, "line": line}
@@ -103,177 +103,31 @@ class _Teller:
 # --- steps -------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Gate:
-    """An item that computes, with the nodes that it stands for."""
+def steps_of(story: Story) -> list[dict[str, Any]]:
+    """The steps forward and then backward, as `graphlang draw --steps` has them; what is given comes at once.
 
-    item: Item
-    nodes: list[Node] = field(default_factory=list)
-    wires: list[Wire] = field(default_factory=list)  # that leave it
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one item hands back to one operand."""
-
-    operand: Node
-    part: Any
-    upstream: Any
-    count: int  # so many uses of the operand are in it
-
-
-def steps_of(scene: Scene, numbers: Numbers) -> list[dict[str, Any]]:
-    """The steps forward and then backward; none where there are no numbers, or too many items.
-
-    Each has `phase`, the `item` at work (None for the first of a phase), the `wires` whose value or gradient
-    is known from then on, and `lines` of text.
+    Each has `phase`, the `items` at work, the `wires` whose value or gradient is known from then on, and
+    `lines` that say how it is computed.
     """
-    if numbers.evaluation is None or len(scene.items) > _MOST_ITEMS:
+    if len(story.scene.items) > _MOST_ITEMS:
         return []
-    stepper = _Stepper(scene, numbers)
-    return [*stepper.forward(), *stepper.backward()]
+    wires: dict[str, list[str]] = {}
+    for wire in story.scene.wires:
+        wires.setdefault(wire.key, []).append(wire.id)
+    steps = [_step(s, [w for n in (s.node, *s.also) for w in wires.get(n, ())]) for s in story.steps]
+    given = [s for s in steps if s["phase"] == "forward" and not s["items"]]
+    if not given:
+        return steps
+    lines = ["  ".join(line for s in given for line in s["lines"])]
+    together = {
+        "phase": "forward",
+        "items": [],
+        "wires": [w for s in given for w in s["wires"]],
+        "lines": lines if len(lines[0]) <= _LONGEST else ["What is given has its value."],
+    }
+    return [together, *(s for s in steps if s not in given)]
 
 
-class _Stepper:
-    def __init__(self, scene: Scene, numbers: Numbers):
-        assert numbers.evaluation is not None
-        self.scene, self.model, self.evaluation = scene, numbers.model, numbers.evaluation
-        self.gates = _gates(scene, numbers.model)
-        self.wire_of = {w.id.removesuffix(">"): w.id for w in scene.wires}
-
-    # --- forward ------------------------------------------------------------------------------
-
-    def forward(self) -> Iterator[dict[str, Any]]:
-        given = [w.id for w in self.scene.wires if w.source not in self.gates]
-        yield {"phase": "forward", "item": None, "wires": given, "lines": ["What is given has its value."]}
-        for gate in self.gates.values():
-            if gate.wires:
-                lines = [self._forward_line(gate, w) for w in gate.wires]
-                yield {
-                    "phase": "forward",
-                    "item": gate.item.id,
-                    "wires": [w.id for w in gate.wires],
-                    "lines": lines,
-                }
-
-    def _forward_line(self, gate: _Gate, wire: Wire) -> str:
-        path = wire.id.removesuffix(">")
-        node, value = self.model.by_path[path], said(self.evaluation.values[path])
-        if gate.item.id != node.path:
-            title = self.model.scopes[gate.item.id].title
-            return f"{path} = {title} of its inputs = {value}"
-        names = operation(node, self._name, lambda _: False).text
-        figures = operation(node, self._figure, lambda _: False).text.replace("-", "−")
-        middle = f" = {figures}" if figures != names and all(n.shape == () for n in node.inputs) else ""
-        return f"{path} = {names}{middle} = {value}"
-
-    def _name(self, node: Node) -> Text:
-        return literal(node) if is_literal(node) else Text(node.path, POSTFIX)
-
-    def _figure(self, node: Node) -> Text:
-        value = self.evaluation.values.get(node.path)
-        if is_literal(node) or value is None or np.ndim(value) or not node.type.is_float:
-            return self._name(node)
-        return short(float(f"{float(value):.6g}"))
-
-    # --- backward -----------------------------------------------------------------------------
-
-    def backward(self) -> Iterator[dict[str, Any]]:
-        of = self.model.of
-        if of is None:
-            return
-        known = [self.wire_of[of.path]] if of.path in self.wire_of else []
-        yield {
-            "phase": "backward",
-            "item": None,
-            "wires": known,
-            "lines": [f"Backward: ∂{of.path}/∂{of.path} = 1"],
-        }
-        missing = self._uses()
-        sums: dict[Node, Any] = {}
-        for gate in reversed(self.gates.values()):
-            parts = self._parts(gate)
-            if not parts:
-                continue
-            lines: list[str] = []
-            done: list[str] = []
-            for part in parts:
-                missing[part.operand] -= part.count
-                before = sums.get(part.operand)
-                sums[part.operand] = part.part if before is None else before + part.part
-                lines.append(self._backward_line(part, sums[part.operand], before, missing[part.operand]))
-                if missing[part.operand] <= 0 and part.operand.path in self.wire_of:
-                    done.append(self.wire_of[part.operand.path])
-            yield {"phase": "backward", "item": gate.item.id, "wires": done, "lines": lines}
-
-    def _uses(self) -> dict[Node, int]:
-        """How many parts each operand's gradient is the sum of, of those that the gates drawn bring."""
-        found: dict[Node, int] = {}
-        for gate in self.gates.values():
-            for part in self._parts(gate):
-                found[part.operand] = found.get(part.operand, 0) + part.count
-        return found
-
-    def _parts(self, gate: _Gate) -> list[_Part]:
-        inside = set(gate.nodes)
-        outputs = [w.id.removesuffix(">") for w in gate.wires]
-        upstream = self.evaluation.gradients.get(outputs[0]) if len(outputs) == 1 else None
-        found: dict[Node, _Part] = {}
-        for user in gate.nodes:
-            for position, operand in enumerate(user.inputs):
-                part = self.evaluation.parts.get((user.path, position))
-                if part is None or operand in inside or is_literal(operand):
-                    continue
-                before = found.get(operand)
-                total, count = (part, 1) if before is None else (before.part + part, before.count + 1)
-                found[operand] = _Part(operand, total, upstream, count)
-        return list(found.values())
-
-    def _backward_line(self, p: _Part, total: Any, before: Any, missing: int) -> str:
-        assert self.model.of is not None
-        text = f"∂{self.model.of.path}/∂{p.operand.path} "
-        text += "gets " if before is not None or missing > 0 else "= "
-        local = _quotient(p.part, p.upstream)
-        text += (
-            f"{said(p.upstream)} × {_bracketed(said(local))} = {said(p.part)}"
-            if local is not None
-            else (said(p.part))
-        )
-        if missing > 0:
-            return text + f"; {missing} more to come"
-        return text + f"; in all {said(total)}" if before is not None else text
-
-
-def _gates(scene: Scene, model: Model) -> dict[str, _Gate]:
-    """The items that compute, in topological order, with their nodes."""
-    gates = {i.id: _Gate(i) for i in scene.items if i.kind in ("gate", "loss", "network")}
-    for node in model.nodes:
-        if node.path in gates:
-            gates[node.path].nodes.append(node)
-        elif not node.path.startswith("grad(") and (closed := _closed(node, model, gates)) is not None:
-            gates[closed].nodes.append(node)
-    for wire in scene.wires:
-        if wire.source in gates:
-            gates[wire.source].wires.append(wire)
-    return gates
-
-
-def _closed(node: Node, model: Model, gates: dict[str, _Gate]) -> str | None:
-    """The closed box that a node is in."""
-    scope = model.scopes.get(node.scope)
-    found = None
-    while scope is not None:
-        found = scope.path if scope.path in gates else found
-        scope = model.scopes.get(scope.parent)
-    return found
-
-
-def _quotient(part: Any, upstream: Any) -> float | None:
-    """The local derivative of a gate on scalars; None where part and upstream do not tell it."""
-    if upstream is None or np.ndim(part) or np.ndim(upstream) or not np.isfinite(part) or not upstream:
-        return None
-    return float(f"{float(part) / float(upstream):.6g}")
-
-
-def _bracketed(text: str) -> str:
-    return f"({text})" if text.startswith("−") else text
+def _step(step: Step, wires: list[str]) -> dict[str, Any]:
+    phase = "backward" if step.is_backward else "forward"
+    return {"phase": phase, "items": list(step.items), "wires": wires, "lines": list(step.lines)}

@@ -23,7 +23,7 @@ Send = Callable[[Message], None]
 Handler = Callable[[Message, Folder, queue.Queue[Message], Send], None]
 # Looking at it loads whatever a model of any kind needs.
 _FIRST = """data d = xor() {
-  x = columns()
+  x = columns("x0".."x1")
   y = column("label")
 }
 input x: [N, 2]
@@ -64,7 +64,6 @@ def _handlers(folder: Folder) -> dict[str, Handler]:
     exporting.export(first, folder)
     return {
         "look": lambda m, folder, _, send: send(looking.look(m, folder)),
-        "local": lambda m, folder, _, send: send(gradients.local(m, folder)),
         "gradcheck": lambda m, folder, _, send: send(gradients.compare(m, folder)),
         "export": lambda m, folder, _, send: send(exporting.export(m, folder)),
         "train": training.serve,

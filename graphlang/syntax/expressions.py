@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Label
-from graphlang.source import Span
 from graphlang.syntax import tree as t
 from graphlang.syntax.literals import string_value
-from graphlang.syntax.reduction import Reduction, shorten
+from graphlang.syntax.reduction import Reduction, make_span, shorten
 from graphlang.syntax.token import Token
 
 
@@ -40,7 +39,7 @@ class Expressions(Reduction):
         if depth > t.MAX_DEPTH:
             return self.too_deep((left, right))
         source = self.source
-        op_span = Span(source, op.start, op.end)
+        op_span = make_span((source, op.start, op.end))
         return t.Binary(self.span(), op.text, left, right, op_span, depth=depth)
 
     def chained(self, parts: list[Any]) -> t.Expr:
@@ -142,7 +141,7 @@ class Expressions(Reduction):
     def name(self, parts: list[Token]) -> t.Name:
         """A name that is used."""
         token = parts[0]
-        return t.Name(Span(self.source, token.start, token.end), token.text)
+        return t.Name(make_span((self.source, token.start, token.end)), token.text)
 
     def integer(self, parts: list[Token]) -> t.Number:
         """`1_000`."""

@@ -5,6 +5,10 @@ refuse one, `mistakes` says what is wrong, the stacks go back to where they stoo
 statement, an ERROR token takes the statement's place, and reading goes on behind it. So one run reports all
 errors, also those inside blocks.
 
+Most statements of a large file look like one before: the same types of tokens in the same surroundings. What
+the tables then say is the same too, so it is remembered as a routine, a list of shifts and reductions, and
+the next such statement is read by following it.
+
 Going back is cheap because the stack below a statement does not change while the statement is read: its
 height is all that must be remembered, one number for each block that is open.
 """
@@ -13,9 +17,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
-from lark.parse_tree_builder import ExpandSingleChild
+from lark.parse_tree_builder import ChildFilterLALR, ChildFilterLALR_NoPlaceholders, ExpandSingleChild
 
 from graphlang.collector import paused_collector
 from graphlang.diagnostics.diagnostic import Outcome, Problems
@@ -26,6 +31,13 @@ from graphlang.syntax.grammar import Grammar, load_grammar
 from graphlang.syntax.mistakes import Spot, explain
 from graphlang.syntax.token import Token, Tokens
 from graphlang.syntax.tokens import tokenize
+
+# What makes a value of the parts of a rule.
+Make = Callable[[list[Any]], Any]
+# Routines are remembered for statements of at most so many tokens, and at most so many of them.
+_LONGEST, _MOST = 64, 4096
+# How many states below a statement a routine may depend on.
+_REACH = 4
 
 
 def parse(source: SourceFile) -> Outcome[tree.File]:
@@ -70,13 +82,29 @@ class _Reader:
         self.marks: list[tuple[int, int, bool]] = [(0, 0, False)]
         self.at_start = True  # the next token is the first of a statement
         self.ends: list[int] = []  # for each token where its statement ends, once that is needed
+        # By the topmost states and the types of a statement's tokens: what to do (None is a shift), how many
+        # states go, and which come instead.
+        self.routines: dict[Any, tuple[list[tuple[int, Make] | None], int, list[int]]] = {}
+        self.log: list[tuple[int, Make] | None] | None = None
+        self.height = 0  # of the stack when the log was begun
+        self.lowest = 0  # the height that the stack came down to since the log was begun
 
     def run(self) -> tree.File:
         """Feed all tokens."""
         tokens, marks, values, feed = self.tokens, self.marks, self.values, self._feed
+        kinds = [token.type for token in tokens]
         last = len(tokens) - 1
         at = 0
+        key: Any = None
         while at < last:
+            if self.at_start:
+                stop = self._end_among(kinds, at)
+                key = (tuple(self.states[-_REACH:]), tuple(kinds[at:stop])) if stop else None
+                if key in self.routines:
+                    self._follow(key, at)
+                    at = stop
+                    continue
+                self._begin_log(key)
             token = tokens[at]
             if not feed(token):
                 at = self._recover(at)
@@ -84,6 +112,7 @@ class _Reader:
             kind = token.type
             if kind == "_END":
                 self.at_start = True
+                self._end_log(key)
             elif kind == "RBRACE":
                 marks.pop()
                 self.at_start = False
@@ -97,6 +126,52 @@ class _Reader:
         self._feed(tokens[last])
         file: tree.File = values[0]
         return file
+
+    # --- routines --------------------------------------------------------------------------------
+
+    @staticmethod
+    def _end_among(kinds: list[str], at: int) -> int:
+        """Index behind the _END of the statement that starts at `at`; 0 if it is long or has a block."""
+        part = kinds[at : at + _LONGEST]
+        if "_END" not in part:
+            return 0
+        stop = part.index("_END") + 1
+        return 0 if "LBRACE" in part[:stop] or "RBRACE" in part[:stop] else at + stop
+
+    def _begin_log(self, key: Any) -> None:
+        self.log = [] if key is not None and len(self.routines) < _MOST else None
+        self.lowest = self.height = len(self.states)
+
+    def _end_log(self, key: Any) -> None:
+        """A statement was read without an error: remember how, unless that depends on more than the key."""
+        taken = self.height - self.lowest
+        if self.log is not None and taken < _REACH:
+            self.routines[key] = self.log, taken, self.states[self.lowest :]
+        self.log = None
+
+    def _follow(self, key: Any, at: int) -> None:
+        """Read a statement as one like it was read."""
+        actions, taken, states = self.routines[key]
+        tokens, values, builder = self.tokens, self.values, self.builder
+        starts, push = builder.starts, values.append
+        for action in actions:
+            if action is None:
+                token = tokens[at]
+                at += 1
+                starts[len(values)] = token.start
+                builder.end = token.end
+                push(token)
+            else:
+                size, make = action
+                if size:
+                    parts = values[-size:]
+                    del values[-size:]
+                else:
+                    parts = []
+                push(make(parts))
+        if taken:
+            del self.states[-taken:]
+        self.states += states
 
     def _feed(self, token: Token) -> bool:
         """The LALR(1) algorithm: reduce while the table says so, then shift. False if refused.
@@ -115,17 +190,23 @@ class _Reader:
                 self.builder.end = token.end
                 states.append(action)
                 values.append(token)
+                if self.log is not None:
+                    self.log.append(None)
                 return True
             size, name, make = reductions[~action]
             if make is None:
                 key = (states[-2], states[-1], kind)
                 states[-1] = passed.get(key) or self._pass_on(key)
+                self.lowest = min(self.lowest, len(states) - 1)
                 continue
             if size:
                 parts = values[-size:]
                 del values[-size:], states[-size:]
             else:
                 parts = []
+            if self.log is not None:
+                self.log.append((size, make))
+                self.lowest = min(self.lowest, len(states))
             value = make(parts)
             states.append(actions[states[-1]][name])
             values.append(value)
@@ -145,6 +226,7 @@ class _Reader:
 
     def _recover(self, at: int) -> int:
         """The parser refused token `at`: report it and return the index at which to go on."""
+        self.log = None
         if self.at_start:
             # Nothing of the statement has been read; the stack is as high as it was before it.
             start, height, told = at, len(self.values), False
@@ -198,21 +280,38 @@ class _Reader:
         del self.states[height + 1 :]
 
 
-def _reductions(
-    grammar: Grammar, builder: Builder
-) -> list[tuple[int, str, Callable[[list[Any]], Any] | None]]:
+def _reductions(grammar: Grammar, builder: Builder) -> list[tuple[int, str, Make | None]]:
     """For each rule: number of parts, name, and what makes its value; None if it passes its part on."""
     create: Any = grammar.builder.create_callback
     callbacks = create(builder.table())
-    result: list[tuple[int, str, Callable[[list[Any]], Any] | None]] = []
+    result: list[tuple[int, str, Make | None]] = []
     for rule in grammar.rules:
         make = callbacks[rule]
         size = len(rule.expansion)
         if isinstance(make, ExpandSingleChild):
             # What Lark wraps around a rule with `?`: with several parts it does nothing.
             make = None if size == 1 else make.node_builder
-        result.append((size, rule.origin.name, make))
+        result.append((size, rule.origin.name, _picked(make)))
     return result
+
+
+def _picked(make: Any) -> Any:
+    """The same as Lark's filter of parts, where that only leaves some out."""
+    include = getattr(make, "to_include", ())
+    if (
+        not isinstance(make, ChildFilterLALR | ChildFilterLALR_NoPlaceholders)
+        or getattr(make, "append_none", False)
+        or any(any(i[1:]) for i in include)
+    ):
+        return make
+    built, places = make.node_builder, [i[0] for i in include]
+    if len(places) == 1:
+        (only,) = places
+        return lambda parts: built([parts[only]])
+    if not places:
+        return lambda parts: built([])
+    pick = itemgetter(*places)
+    return lambda parts: built(list(pick(parts)))
 
 
 def _bound_names(tokens: list[Token], start: int, stop: int) -> list[str]:

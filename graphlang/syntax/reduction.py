@@ -8,13 +8,18 @@ inside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Label, Problems
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree as t
 from graphlang.syntax.token import Token, Tokens
+
+# `Span(*parts)` without the call of a Python function that a named tuple makes for it: a large file has
+# millions of spans.
+make_span: Callable[[tuple[SourceFile, int, int]], Span] = partial(tuple.__new__, Span)
 
 
 class Reduction:
@@ -32,7 +37,7 @@ class Reduction:
 
     def span(self) -> Span:
         """What the rule that is being reduced covers."""
-        return Span(self.source, self.starts[len(self.values)], self.end)
+        return make_span((self.source, self.starts[len(self.values)], self.end))
 
     def token_span(self, token: Token) -> Span:
         """What a token covers."""
@@ -48,7 +53,7 @@ class Reduction:
 
     def ident(self, token: Token) -> t.Ident:
         """A name that is declared, or a label."""
-        return t.Ident(Span(self.source, token.start, token.end), token.text)
+        return t.Ident(make_span((self.source, token.start, token.end)), token.text)
 
     def names(self, parts: list[Token]) -> tuple[t.Ident, ...]:
         """`NAME ("," NAME)*`."""

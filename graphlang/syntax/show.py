@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Problems
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
+from graphlang.syntax.record import names_of
 from graphlang.syntax.tokens import tokenize
 
 
@@ -40,19 +40,19 @@ def _parts(node: tree.Syntax) -> tuple[list[str], list[tuple[str, tree.Syntax]]]
     """The plain fields of a node as text, and the nodes below it with the fields they stand in."""
     plain: list[str] = []
     below: list[tuple[str, tree.Syntax]] = []
-    for f in fields(node):
-        value: Any = getattr(node, f.name)
-        if f.name in ("span", "op_span", "source", "comments", "depth") or value is None:
+    for name in names_of(node):
+        value: Any = getattr(node, name)
+        if name in ("span", "op_span", "source", "comments", "depth") or value is None:
             continue
         if isinstance(value, tree.Ident):
             plain.append(value.text)
         elif isinstance(value, tree.Syntax):
-            below.append((f.name, value))
+            below.append((name, value))
         elif isinstance(value, tuple) and not isinstance(value, Span):
             if value and all(isinstance(v, tree.Ident) for v in value):
                 plain.append(", ".join(v.text for v in value))
             else:
-                below.extend((f.name, v) for v in value if isinstance(v, tree.Syntax))
+                below.extend((name, v) for v in value if isinstance(v, tree.Syntax))
         elif value != "":
             plain.append(repr(value))
     return plain, below

@@ -1,4 +1,4 @@
-"""The syntax tree: one frozen dataclass for each thing that the grammar can say, a span on each.
+"""The syntax tree: one frozen record for each thing that the grammar can say, a span on each.
 
 The tree holds what was written and nothing else: names are not resolved, numbers not folded, blocks not
 unrolled. `depth` on expressions is the height of the expression, so that later stages may recurse over
@@ -9,21 +9,31 @@ one expression safely: the parser refuses those higher than `MAX_DEPTH` (left-le
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
 
 from graphlang.source import SourceFile, Span
+from graphlang.syntax.record import RecordType, names_of, option, parts_of
 
 MAX_DEPTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(metaclass=RecordType):
     """Anything with a place in the text."""
 
     span: Span
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, f) == getattr(other, f) for f in names_of(self))
 
-@dataclass(frozen=True, slots=True)
+    def __hash__(self) -> int:
+        return hash(tuple([getattr(self, f) for f in names_of(self)]))
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{f}={getattr(self, f)!r}" for f in names_of(self))
+        return f"{type(self).__name__}({told})"
+
+
 class Ident(Syntax):
     """A name where it is declared or used as a label (attribute, named argument)."""
 
@@ -33,56 +43,48 @@ class Ident(Syntax):
 # --- expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Expr(Syntax):
     """Anything that has a value. `depth` is its height, at most `MAX_DEPTH`."""
 
-    depth: int = field(default=1, kw_only=True, compare=False, repr=False)
+    depth: int = option(default=1, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
 class Name(Expr):
     """`x`."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Expr):
     """`3`, `1_000` (int), `0.5`, `1e-4` (float)."""
 
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
 class String(Expr):
     """`"text"`, escapes resolved."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class Boolean(Expr):
     """`true`, `false`."""
 
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
 class ListExpr(Expr):
     """`[a, b, c]`."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class TupleExpr(Expr):
     """`(a, b)`: several wires that enter a pipeline together."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Unary(Expr):
     """`-x`, `+x`, `not x`. `op` is "-", "+" or "not"."""
 
@@ -90,7 +92,6 @@ class Unary(Expr):
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Binary(Expr):
     """`a + b`. `op` is one of + - * / // % @ ^ == != < <= > >= and or."""
 
@@ -100,7 +101,6 @@ class Binary(Expr):
     op_span: Span
 
 
-@dataclass(frozen=True, slots=True)
 class Pipe(Expr):
     """`value -> target`, where the target is a name, an attribute or a call."""
 
@@ -108,7 +108,6 @@ class Pipe(Expr):
     target: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Argument(Syntax):
     """One argument of a call, `name = value` or `value`."""
 
@@ -116,7 +115,6 @@ class Argument(Syntax):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Expr):
     """`f(a, b = c)`."""
 
@@ -124,7 +122,6 @@ class Call(Expr):
     args: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Slice(Expr):
     """`1:3`, `:`, `::2` inside an index."""
 
@@ -133,12 +130,10 @@ class Slice(Expr):
     step: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class Dots(Expr):
     """`...` inside an index or a shape."""
 
 
-@dataclass(frozen=True, slots=True)
 class Index(Expr):
     """`x[0, 1:3, ...]`."""
 
@@ -146,7 +141,6 @@ class Index(Expr):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Attribute(Expr):
     """`x.T`."""
 
@@ -154,7 +148,6 @@ class Attribute(Expr):
     name: Ident
 
 
-@dataclass(frozen=True, slots=True)
 class Range(Expr):
     """`1..L`, `"p0".."p63"`: inclusive at both ends."""
 
@@ -162,7 +155,6 @@ class Range(Expr):
     stop: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class ErrorExpr(Expr):
     """Stands where an expression could not be read; the error has been reported."""
 
@@ -170,7 +162,6 @@ class ErrorExpr(Expr):
 # --- types ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class TypeExpr(Syntax):
     """`[N, 64]`, `int[N]`, `float`, `op`.
 
@@ -185,12 +176,10 @@ class TypeExpr(Syntax):
 # --- statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Statement(Syntax):
     """One statement. `doc` of declarations is the comment block directly above, without its `#`s."""
 
 
-@dataclass(frozen=True, slots=True)
 class Input(Statement):
     """`input x: [N, 64] = 0.5`."""
 
@@ -200,7 +189,6 @@ class Input(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Param(Statement):
     """`param W: [64, H] ~ normal(0, 0.01)` (`init`) or `= 0` (`start`)."""
 
@@ -211,7 +199,6 @@ class Param(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class State(Statement):
     """`state m: [H] = 0`, as `Param`."""
 
@@ -222,7 +209,6 @@ class State(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Const(Statement):
     """`const H = 128`."""
 
@@ -231,7 +217,6 @@ class Const(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Bind(Statement):
     """`h = x @ W`, `h, c = cell(x)`; also the lines of data, train and optimizer blocks."""
 
@@ -240,7 +225,6 @@ class Bind(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class GradBind(Statement):
     """`grad(x) = …` in a backward block."""
 
@@ -248,7 +232,6 @@ class GradBind(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Update(Statement):
     """`update m = …` in a network."""
 
@@ -256,14 +239,12 @@ class Update(Statement):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
 class Output(Statement):
     """`output f, g`."""
 
     names: tuple[Ident, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Metric(Statement):
     """`metric accuracy = …`."""
 
@@ -272,7 +253,6 @@ class Metric(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Expect(Statement):
     """`expect a == b within 1e-6`."""
 
@@ -280,7 +260,6 @@ class Expect(Statement):
     within: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class Assert(Statement):
     """`assert D % heads == 0, "message"`."""
 
@@ -288,7 +267,6 @@ class Assert(Statement):
     message: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class Layer(Statement):
     """`layer enc = dense(64)`."""
 
@@ -297,7 +275,6 @@ class Layer(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class For(Statement):
     """`for k in 1..L { … }`."""
 
@@ -306,7 +283,6 @@ class For(Statement):
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class If(Statement):
     """`if c { … } else { … }`; `else if` is an `If` alone in `otherwise`."""
 
@@ -315,7 +291,6 @@ class If(Statement):
     otherwise: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Parameter(Syntax):
     """A parameter in a signature: `x: [..., D]`, `units: int = 3`."""
 
@@ -324,14 +299,12 @@ class Parameter(Syntax):
     default: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
 class Backward(Statement):
     """`backward { grad(x) = … }`."""
 
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Gate(Statement):
     """`gate name(x) -> y { … }`."""
 
@@ -343,7 +316,6 @@ class Gate(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Network(Statement):
     """`network name(x, n: int) -> (h, c) { … }`."""
 
@@ -354,7 +326,6 @@ class Network(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Init(Statement):
     """`init he() = normal(0, sqrt(2 / fan_in))`."""
 
@@ -364,7 +335,6 @@ class Init(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Optimizer(Statement):
     """`optimizer momentum(lr: float = 0.01) { … }`."""
 
@@ -374,7 +344,6 @@ class Optimizer(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Data(Statement):
     """`data digits = csv("digits.csv") { x = columns("p0".."p63") / 16 }`."""
 
@@ -384,7 +353,6 @@ class Data(Statement):
     doc: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Train(Statement):
     """`train on digits { minimize = loss … }`; `data` is None in `train { … }`."""
 
@@ -392,7 +360,6 @@ class Train(Statement):
     settings: tuple[Bind, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Import(Statement):
     """`import "blocks.graph"` (`names` None) or `from "blocks.graph" import a, b`."""
 
@@ -400,7 +367,6 @@ class Import(Statement):
     names: tuple[Ident, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
 class ErrorStatement(Statement):
     """Stands where a statement could not be read; the error has been reported."""
 
@@ -408,14 +374,12 @@ class ErrorStatement(Statement):
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Comment(Syntax):
     """`# text`, kept beside the tree for the formatter and for documentation."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class File(Syntax):
     """A whole file. `description` is the comment block at its top, without its `#`s."""
 
@@ -446,11 +410,7 @@ def walk(root: Syntax) -> Iterator[Syntax]:
     while stack:
         node = stack.pop()
         yield node
-        below: list[Syntax] = []
-        for f in fields(node):
-            value = getattr(node, f.name)
-            if isinstance(value, Syntax):
-                below.append(value)
-            elif isinstance(value, tuple) and f.name != "span":
-                below.extend(v for v in value if isinstance(v, Syntax))
-        stack.extend(reversed(below))
+        below: list[Syntax] = parts_of(node)
+        if below:
+            below.reverse()
+            stack += below

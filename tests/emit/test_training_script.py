@@ -17,6 +17,7 @@ from graphlang.diagnostics import GraphlangError
 from graphlang.emit.training_script import training_script
 from graphlang.learning import Training, prepare_training
 from graphlang.pipeline import data_of
+from graphlang.run.listing import listing_of
 from graphlang.run.runlog import as_object
 from graphlang.run.train import Record
 from graphlang.source import SourceFile
@@ -111,6 +112,9 @@ CASES: dict[str, str] = {
     "train on d { minimize = loss }\n",
     "no_data": "input x = [[0.5, 1], [-1, 2]]\nparam w: [2] = 0.3\nparam file = 2\nscore = x @ w * file\n"
     "loss = sum((score - 1) ^ 2)\noutput loss\ntrain { minimize = loss\n optimizer = adam\n schedule = cosine }\n",
+    "slices": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
+    "h = x[:, 0, 1:5:2, ...] + x[:, 1, 2:4, -6:]\ns = h -> flatten -> dense(3)\n"
+    "loss = cross_entropy(s, y)\noutput s\ntrain on d { minimize = loss\n batch = 4 }\n",
     "no_inputs": "param w = 3\nloss = (w - 1) ^ 2\noutput loss\n"
     "train { minimize = loss * 2\n optimizer = momentum\n schedule = step(every = 1) }\n",
     "conv_net": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
@@ -151,10 +155,13 @@ def prepared(text: str, folder: Path, **options: Any) -> Training:
     return prepare_training(source, **options)
 
 
-def script_of(training: Training, folder: Path) -> str:
+def script_of(training: Training, folder: Path, *, is_optimized: bool = False) -> str:
     t = training.trainer
     data = data_of(t.step.model)
-    return training_script(t.step, t.inference, t.settings, data=data, folder=str(folder))
+    listing = None
+    if is_optimized:
+        listing = listing_of(t, min(t.settings.batch or t.split.size, t.split.size))
+    return training_script(t.step, t.inference, t.settings, data=data, folder=str(folder), listing=listing)
 
 
 def trained(training: Training) -> Run:
@@ -194,13 +201,18 @@ def assert_same_bits(found: dict[str, np.ndarray], wanted: dict[str, Any]) -> No
         assert found[name].tobytes() == array.tobytes(), name
 
 
+@pytest.mark.parametrize("is_optimized", [False, True], ids=["readable", "optimized"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_script_trains_as_the_tool_does_to_the_bit(
-    name: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    is_optimized: bool,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = {} if name == "patience" else {"epochs": 3}
     training = prepared(CASES[name], folder, settings=settings)
-    script = script_of(training, folder)
+    script = script_of(training, folder, is_optimized=is_optimized)
     wanted = trained(training)
     found = executed(script, folder, capsys, monkeypatch)
     assert found.log == wanted.log
@@ -220,11 +232,12 @@ def test_a_script_trains_in_float64_too(
     assert_same_bits(found.best, wanted.best)
 
 
+@pytest.mark.parametrize("is_optimized", [False, True], ids=["readable", "optimized"])
 def test_options_of_a_script_are_those_of_the_tool(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    is_optimized: bool, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = CASES["arrays"]
-    script = script_of(prepared(text, folder), folder)
+    script = script_of(prepared(text, folder), folder, is_optimized=is_optimized)
     np.savez(folder / "other.npz", pixels=np.arange(24).reshape(6, 4), kind=np.array([2, 1, 0, 1, 1, 2]))
     other = str(folder / "other.npz")
     for args, options in (
@@ -319,7 +332,9 @@ def test_scripts_are_clean_python(folder: Path) -> None:
     if not ruff.exists():
         pytest.skip("ruff is not installed")
     for name, text in CASES.items():
-        (folder / f"case_{name}.py").write_text(script_of(prepared(text, folder), folder), encoding="utf-8")
+        for is_optimized in (False, True):
+            script = script_of(prepared(text, folder), folder, is_optimized=is_optimized)
+            (folder / f"case_{name}_{is_optimized}.py").write_text(script, encoding="utf-8")
     options = ["--isolated", "--extend-select", "E501", "--line-length", "110"]
     done = subprocess.run(
         [ruff, "check", *options, *folder.glob("case_*.py")], capture_output=True, text=True, check=False

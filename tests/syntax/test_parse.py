@@ -14,6 +14,7 @@ from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
 from graphlang.syntax.mistakes import ROWS
 from graphlang.syntax.parse import parse
+from graphlang.syntax.record import names_of
 
 BLOCKS = sorted((Path(__file__).parent / "language").glob("*.graph"))
 
@@ -94,7 +95,7 @@ def test_spans_nest(seed: int) -> None:
             break
     file = read(text)
     for node in tree.walk(file):
-        for f in node.__dataclass_fields__:
+        for f in names_of(node):
             value = getattr(node, f)
             for child in value if isinstance(value, tuple) and f != "span" else [value]:
                 if isinstance(child, tree.Syntax):
@@ -303,3 +304,15 @@ def test_reading_time_grows_linearly() -> None:
 
     seconds(100)
     assert seconds(8000) < 40 * seconds(1000) + 0.5
+
+
+def test_walking_a_tree_meets_every_record_in_it() -> None:
+    """What `walk` leaves out as plain is compared with all that the fields hold."""
+    for path in sorted((Path(__file__).parents[2] / "examples").glob("*.graph")):
+        file = read(path.read_text(encoding="utf-8"))
+        met = {id(node) for node in tree.walk(file)}
+        for node in tree.walk(file):
+            for name in names_of(node):
+                value = getattr(node, name)
+                for part in value if type(value) is tuple else (value,):
+                    assert id(part) in met or not isinstance(part, tree.Syntax)

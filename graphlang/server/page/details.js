@@ -1,6 +1,6 @@
 // The panel about the node that was clicked. Whatever comes from the file is set as text, never as HTML.
 
-export function showDetails(host, about, { of, box, toggle, local, reveal }) {
+export function showDetails(host, about, { of, box, toggle, reveal }) {
   host.replaceChildren();
   if (!about) return;
   const heading = Object.assign(document.createElement("h3"), { textContent: about.title });
@@ -27,22 +27,19 @@ export function showDetails(host, about, { of, box, toggle, local, reveal }) {
   };
   if (box) button(box.open ? "Close this box" : "Open this box", () => toggle(box)).id = "toggle-box";
   if (about.place) button(`Go to line ${about.line}`, () => reveal(about.place));
-  if (about.path && about.value && about.kind !== "input") addLocal(host, about, local);
+  if (about.local?.length) addLocal(host, about.local);
 }
 
-// The derivatives of a gate by its operands are only worked out when somebody wants to see them.
-async function addLocal(host, about, local) {
-  const place = document.createElement("div");
-  place.id = "local";
-  host.append(place);
-  const answer = await local(about.path);
-  if (!answer?.local?.length || !place.isConnected) return;
+// The derivatives of a gate by its operands, whatever is upstream.
+function addLocal(host, local) {
   const list = document.createElement("dl");
-  for (const { operand, derivative } of answer.local) {
+  for (const [operand, derivative] of local) {
     list.append(
       Object.assign(document.createElement("dt"), { textContent: `∂/∂${operand}` }),
       Object.assign(document.createElement("dd"), { textContent: derivative }),
     );
   }
+  const place = Object.assign(document.createElement("div"), { id: "local" });
   place.append(Object.assign(document.createElement("p"), { textContent: "local derivatives" }), list);
+  host.append(place);
 }

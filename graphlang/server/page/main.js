@@ -15,7 +15,7 @@ const SLOW = 500; // after so many, say that it takes a while
 const RETRY = 1500;
 const $ = (id) => document.getElementById(id);
 const file = { name: "untitled.graph", version: null, is_crlf: false, saved: "" };
-const view = { depth: null, open: [], close: [], theme: "slide" };
+const view = { depth: null, open: [], close: [], theme: "slide", local: false };
 let seen = null; // the last answer of a text without errors
 let chosen = null;
 
@@ -209,7 +209,6 @@ function tellChosen() {
     of: seen?.of,
     box: boxOf(chosen),
     toggle,
-    local: (path) => reached(() => ask("local", { ...current(), path })),
     reveal: (place) => {
       editor.reveal(place);
       editor.focus();
@@ -456,6 +455,10 @@ $("node").onchange = () => {
 };
 $("depth").onchange = () => {
   Object.assign(view, { depth: $("depth").value === "" ? null : Number($("depth").value), open: [], close: [] });
+  look();
+};
+$("local-on").onchange = () => {
+  view.local = $("local-on").checked;
   look();
 };
 $("theme").onchange = () => {

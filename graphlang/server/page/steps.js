@@ -14,9 +14,9 @@ export function makeSteps(picture, textElement, buttons) {
     picture.mark("ungraded", at === null ? [] : picture.ids().filter((id) => id.endsWith(">") && !known.backward.has(id)));
     picture.stepping(at !== null && at < steps.length - 1);
     const now = at === null ? null : steps[at];
-    picture.mark("now", now?.item ? [now.item] : []);
+    picture.mark("now", now ? now.items : []);
     picture.mark("fresh", now ? now.wires : []);
-    if (now?.item) picture.reveal(now.item);
+    if (now?.items.length) picture.reveal(now.items[0]);
     tell(now);
     buttons.back.disabled = steps.length === 0 || at === 0;
     buttons.next.disabled = steps.length === 0;

@@ -1,0 +1,92 @@
+"""The compiled step of a training script: straight-line NumPy over arrays that are made once.
+
+`compiled` makes the arrays, puts parameters and states into them, and gives two functions: one computes
+forward and backward for a batch of one size, the other updates. Their text is that of the step that
+`graphlang train` runs (`Listing`), so they come to its bits, as the readable functions do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from graphlang.emit.training_loop import indented
+from graphlang.emit.writer import quoted
+from graphlang.plan.listing import Listing
+
+
+def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -> str:
+    """The function `compiled`.
+
+    Parameters
+    ----------
+    listing : Listing
+    states : mapping of str to tuple of str
+        Path of a parameter -> the paths of what the optimizer keeps of it, in the order of its text.
+    """
+    lines = [
+        "def compiled(params, memory):",
+        f'    """`forward`, `backward` and `update` for batches of {listing.count} rows, without new arrays.',
+        "",
+        "    Parameters and what is kept of them lie in a few vectors from now on; so do the gradients.",
+        '    """',
+        *indented(f"{name} = {text}" for name, text in listing.memory.items()),
+        *indented(_adopted(listing, states)),
+        *indented(f"{name} = {text}" for name, text in listing.constants.items()),
+        *indented(_gradients(listing)),
+        "",
+        *indented(_forward_backward(listing)),
+        "",
+        *indented(_change(listing)),
+        "",
+        "    return run, change, gradient, gradients",
+    ]
+    return "\n".join(lines)
+
+
+def _adopted(listing: Listing, states: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Copy the starting values into their places, which take their place."""
+    kept = {path for paths in states.values() for path in paths}
+    yield "places = {"
+    yield from (f"    {quoted(p)}: {text}," for p, text in listing.places.items() if p not in kept)
+    yield "}"
+    yield "for path, place in places.items():"
+    yield "    place[...] = params[path]"
+    yield "    params[path] = place"
+    if kept:
+        yield "kept = {"
+        for path, paths in states.items():
+            yield f"    {quoted(path)}: ({''.join(f'{listing.places[p]}, ' for p in paths)}),"
+        yield "}"
+        yield "for path, found in kept.items():"
+        yield "    for place, start in zip(found, memory[path]):"
+        yield "        place[...] = start"
+        yield "    memory[path] = found"
+
+
+def _gradients(listing: Listing) -> Iterator[str]:
+    yield "gradients = {"
+    yield from (f"    {quoted(path)}: {text}," for path, text in listing.gradients.items())
+    yield "}"
+
+
+def _forward_backward(listing: Listing) -> Iterator[str]:
+    yield f"def run(seed{''.join(f', {name}' for name in listing.feeds.values())}):"
+    yield from indented(listing.lines)
+    found = ", ".join(f"{quoted(path)}: {name}" for path, name in listing.reported.items())
+    rest = [text for _, text, _ in listing.following] + [text for _, text in listing.scalars]
+    yield f"    return {{{found}}}, ({''.join(f'{text}, ' for text in rest)})"
+
+
+def _change(listing: Listing) -> Iterator[str]:
+    known = listing.constants
+    yield from (f"{name} = {text}" for name, text in listing.update_constants.items() if name not in known)
+    following = [f"new_{i}" for i in range(len(listing.following))]
+    yield f"def change({', '.join([*following, *(name for name, _ in listing.scalars)])}):"
+    for name, (_, _, is_held) in zip(following, listing.following, strict=True):
+        if is_held:
+            yield f"    {name} = np.array({name})"
+    for name, (place, _, _) in zip(following, listing.following, strict=True):
+        yield f"    {place}[...] = {name}"
+    yield from indented(listing.update)
+    if not listing.update and not following:
+        yield "    pass"

@@ -1,0 +1,218 @@
+"""A compiled training step written down: every array as the memory it lies in, every function by its name."""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from graphlang.plan.listing import Listing
+from graphlang.run.program import Program
+from graphlang.run.step_program import Layout
+from graphlang.run.train import Trainer
+
+
+def listing_of(trainer: Trainer, count: int) -> Listing:
+    """The step of a trainer for batches of `count` rows."""
+    layout = Layout(trainer.step, trainer.dtype)
+    program = trainer.program(layout, count)
+    step, update = program.program, program.update_text
+    assert isinstance(step, Program), "only without threads is a step one text"
+    for array, node in program.copies:
+        step.code.lines.append(f"{step.constant(np.copyto)}({step.constant(array)}, {step.name_of(node)})")
+    places = [step.constant(place) for place, _, _ in program.following]
+    writer = _Writer(layout, step)
+    used = {name for line in [*step.code.lines, *places] for name in _NAME.findall(line)}
+    used |= {step.name_of(node) for node in program.asked}
+    names = _Renamed({name: value for name, value in step.code.names.items() if name in used})
+    later = _Renamed(update.code.names if update is not None else {})
+    return Listing(
+        count=count,
+        dtype=np.dtype(trainer.dtype).name,
+        places={path: writer.array(array) for path, array in layout.held.items()},
+        gradients={path: writer.array(layout.gradients[path]) for path in trainer.step.learner.weights},
+        constants=writer.texts(names.values),
+        feeds=dict(step.fed),
+        lines=tuple(map(names, step.code.lines)),
+        reported={node.path: names(step.name_of(node)) for node in trainer.reported.values()},
+        following=tuple(
+            (names(place), names(step.name_of(node)), is_held)
+            for place, (_, node, is_held) in zip(places, program.following, strict=True)
+        ),
+        update=tuple(map(later, update.code.lines)) if update is not None else (),
+        scalars=tuple((name, names(step.name_of(n))) for n, name in update.scalars.items()) if update else (),
+        update_constants=writer.texts(later.values),
+        # Last, since what is written above adds to them.
+        memory=writer.memory,
+        functions=tuple(writer.functions.values()),
+    )
+
+
+class _Renamed:
+    """Gives what statements refer to telling names: functions their own, arrays and numbers letters."""
+
+    def __init__(self, names: Mapping[str, Any]):
+        self._new: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        for old, value in names.items():
+            new = _telling_name(value, old.removeprefix("c"))
+            while new in self.values and not _is_same(self.values[new], value):
+                new += "_"
+            self._new[old] = new
+            self.values.setdefault(new, value)
+
+    def __call__(self, text: str) -> str:
+        return _NAME.sub(lambda found: self._new.get(found[0], found[0]), text)
+
+
+_NAME = re.compile(r"\bc\d+\b")
+
+
+def _telling_name(value: Any, number: str) -> str:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return f"{'A' if value.ndim else 'a'}{number}"
+    if isinstance(value, list):
+        return "pieces"
+    if isinstance(value, partial):
+        return _telling_name(value.func, number)
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{owner.__name__}_{value.__name__}"
+    name: str = value.__name__
+    # A kernel may be called as a function of NumPy is.
+    return name if not isinstance(value, types.FunctionType) else f"{name.rstrip('_')}_{number}"
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether two names may become one: a method of a function is another object whenever it is asked for."""
+    return a is b or bool(isinstance(getattr(a, "__self__", None), np.ufunc) and a == b)
+
+
+class _Writer:
+    """Finds expressions for arrays and functions, and gathers the memory that they need."""
+
+    def __init__(self, layout: Layout, program: Program):
+        self.memory: dict[str, str] = {}
+        self.functions: dict[str, Callable[..., Any]] = {}
+        self._names: dict[int, str] = {}
+        dtype = layout.weight.dtype.name
+        flat = {"weight": layout.weight, "gradient": layout.gradient}
+        flat |= {f"state_{k}": array for k, array in enumerate(layout.flat_states)}
+        for name, array in flat.items():
+            self._add(name, array, f"np.zeros({layout.size}, np.{dtype})")
+        for array in layout.held.values():
+            if id(_root(array)) not in self._names:
+                self._add(f"held_{len(self.memory)}", array, _zeros(array))
+        for k, array in enumerate(program.frames):
+            self._add(f"frame_{k}", array, _zeros(array))
+        self._blocks = {id(raw): raw for raw in program.pool.blocks}
+
+    def _add(self, name: str, array: np.ndarray, text: str) -> None:
+        self._names[id(_root(array))] = name
+        self.memory[name] = text
+
+    def texts(self, names: Mapping[str, Any]) -> dict[str, str]:
+        """An expression for each of these names."""
+        return {name: self._text(value) for name, value in names.items()}
+
+    def _text(self, value: Any) -> str:
+        if isinstance(value, np.generic):
+            return f"np.{value.dtype.name}({_literal(value.item())})"
+        if isinstance(value, np.ndarray):
+            return self.array(value)
+        if isinstance(value, list):
+            for array in value[0]:
+                self._add_scratch(_root(array))
+            rows = [f"({', '.join(map(self.array, row))},)" for row in value]
+            return f"[{', '.join(rows)}]"
+        return self._function(value)
+
+    def _add_scratch(self, root: np.ndarray) -> None:
+        if id(root) not in self._names:
+            self._add(f"scratch_{len(self.memory)}", root, f"np.empty({root.shape}, np.{root.dtype.name})")
+
+    def _function(self, value: Any) -> str:
+        if isinstance(value, partial):
+            given = "".join(
+                f", {name}={_index(v) if name == 'items' else _literal(v)}"
+                for name, v in value.keywords.items()
+            )
+            return f"partial({self._function(value.func)}{given})"
+        owner = getattr(value, "__self__", None)
+        if isinstance(owner, np.ufunc):
+            return f"np.{owner.__name__}.{value.__name__}"
+        name: str = value.__name__
+        if not isinstance(value, types.FunctionType) or value.__module__.startswith("numpy"):
+            assert getattr(np, name) is value, value
+            return f"np.{name}"
+        self.functions.setdefault(name, value)
+        return name.rstrip("_")
+
+    def array(self, array: np.ndarray) -> str:
+        """An array as a view of its memory, or by its entries where it is a constant."""
+        root = _root(array)
+        name = self._names.get(id(root))
+        if name is None and id(root) in self._blocks:
+            name = f"block_{len(self.memory)}"
+            self._add(name, root, f"np.empty({root.nbytes}, np.uint8)")
+        if name is None:
+            return _entries(array)
+        if array is root:
+            return name
+        offset = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+        place = f"np.ndarray({array.shape}, np.{array.dtype.name}, {name}"
+        strides = "" if array.flags.c_contiguous else f", {array.strides}"
+        return f"{place}{f', {offset}' if offset or strides else ''}{strides})"
+
+
+def _root(array: np.ndarray) -> np.ndarray:
+    """The array that owns the memory."""
+    found = array
+    base: Any = array.base
+    while base is not None:
+        found = base if isinstance(base, np.ndarray) else found
+        base = getattr(base, "base", None)
+    return found
+
+
+def _zeros(array: np.ndarray) -> str:
+    return f"np.zeros({array.shape}, np.{array.dtype.name})"
+
+
+def _entries(array: np.ndarray) -> str:
+    """A constant's entries."""
+    kind = array.dtype.name
+    flat = array.ravel()
+    if array.ndim == 1 and array.dtype == np.int64 and np.array_equal(array, np.arange(len(array))):
+        return f"np.arange({len(array)})"
+    if flat.size > 1 and (flat == flat[0]).all():
+        return f"np.full({array.shape}, {_literal(flat[0].item())}, np.{kind})"
+    return f"np.array({_literal(array.tolist())}, np.{kind})"
+
+
+def _index(items: tuple[Any, ...]) -> str:
+    """A subscript, in the form that the kernels of scripts take."""
+    parts = []
+    for item in items:
+        if isinstance(item, tuple):
+            parts.append(":".join("" if bound is None else str(bound) for bound in item[1:]))
+        else:
+            parts.append(str(item))
+    return f"np.s_[{', '.join(parts)}]"
+
+
+def _literal(value: Any) -> str:
+    """A compile-time value; infinities and NaN have no literal of their own."""
+    if isinstance(value, (list, tuple)):
+        inside = "".join(f"{_literal(v)}, " for v in value)
+        return f"[{inside[:-2]}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return f"np.{value.__name__}"
+    return repr(value)
