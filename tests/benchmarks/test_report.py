@@ -125,6 +125,14 @@ def test_new_results_take_the_places_of_old_ones_in_the_order_of_the_workloads()
     assert both["machine"]["date"] == "2026-02-02"
 
 
+def test_a_run_that_is_stopped_keeps_the_sizes_that_it_has_measured(tmp_path):
+    file = tmp_path / "results.json"
+    for size in ("10⁴ statements", "10³ statements"):
+        record.save({"machine": MACHINE, "results": [result("parse", size)]}, file)
+    kept = record.read(file)
+    assert kept is not None and [r["size"] for r in kept["results"]] == ["10³ statements", "10⁴ statements"]
+
+
 def test_results_of_another_machine_or_number_of_threads_are_not_kept_beside_new_ones():
     old = {"machine": MACHINE, "results": [result("parse", "10³ statements")]}
     new = {"machine": {**MACHINE, "threads": 1}, "results": []}
