@@ -80,7 +80,7 @@ class _Painter:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}"'
             f' width="{number(width * SCALE)}" height="{number(height * SCALE)}" role="img"'
             f' aria-label="{escaped(self.scene.name)}">',
-            f"<title>{escaped(self.scene.name)}</title>",
+            f"<title>{escaped(self.scene.description or self.scene.name)}</title>",
             f"<desc>{escaped(self._description())}</desc>",
             *([dark_style()] if self.scene.theme == "slide" else []),
             f'<rect class="bg" width="100%" height="100%" fill="{self.theme.ground}"/>',
@@ -115,8 +115,7 @@ class _Painter:
         words += [count_label(networks, "closed network")] if networks else []
         boxes = len(self.scene.boxes)
         words += [f"{boxes} open {'box' if boxes == 1 else 'boxes'}"] if boxes else []
-        said = f"A computation graph of {' and '.join(words)}."
-        return f"{self.scene.description} {said}" if self.scene.description else said
+        return f"A computation graph of {' and '.join(words)}."
 
     # --- boxes and items -----------------------------------------------------------------------
 

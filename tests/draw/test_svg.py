@@ -13,6 +13,7 @@ from graphlang.draw.geometry import Placed
 from graphlang.draw.layout import lay_out
 from graphlang.draw.scene import View, make_scene
 from graphlang.draw.svg import svg_text
+from graphlang.types.tensor import DType, TensorType
 from tests.draw.models import Maker, fork, nested, neuron, xyz
 from tests.draw.test_dot import HOSTILE
 
@@ -147,3 +148,16 @@ def test_hundreds_of_inputs_stand_where_they_are_used():
     )
     where = {p.id: p.x for p in layout.placed if p.kind == "item"}
     assert where["x"] < where["w100"] < where["w199"] < where["h199"]
+
+
+def test_what_only_the_loss_uses_stands_beside_it():
+    make = Maker()
+    h = make.leaf("x", kind=TensorType(DType.FLOAT, (2,)))
+    labels = make.op("labels", "neg", make.leaf("y", kind=TensorType(DType.FLOAT, (2,))))
+    for k in range(6):
+        h = make.op(f"h{k}", "tanh", h)
+    loss = make.op("loss", "sub", h, labels, named=True)
+    where = {p.id: p for p in lay_out(make_scene(make.model(loss))).placed}
+    assert where["h3"].x < where["y"].x < where["labels"].x < where["loss"].x
+    assert where["labels"].y > where["h5"].y
+    assert {where[f"h{k}"].y for k in range(6)} == {where["x"].y}
