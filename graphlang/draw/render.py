@@ -6,20 +6,27 @@ ourselves; a PNG is made of that SVG by resvg, or by Graphviz of the DOT text; a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 from graphlang.diagnostics import GraphlangError
 from graphlang.draw.doors import DOORS, ClosedError, picture_error
 from graphlang.draw.dot import dot_text
 from graphlang.draw.elements import Scene
-from graphlang.draw.engines import ENGINES, place
+from graphlang.draw.engines import place
 from graphlang.draw.geometry import Layout
 from graphlang.draw.mermaid import mermaid_text
 from graphlang.draw.svg import SCALE, document_size, svg_text
+from graphlang.draw.view import ENDINGS, ENGINES, FORMATS
 
-FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
 # Doors through which Graphviz can paint what it lays out, too.
 _PAINTERS = ("pygraphviz", "dot")
+
+
+def format_of(path: str) -> str:
+    """The format that a file's ending stands for."""
+    ending = os.path.splitext(path)[1].lstrip(".").lower()
+    return ENDINGS.get(ending, ending)
 
 
 def render(
