@@ -79,8 +79,8 @@ def serve(message: Message, folder: Folder, inbox: queue.Queue[Message], send: S
     """Train the message's `text` as further messages say, until the worker is killed.
 
     Messages are `start` (with a `speed`), `pause`, `step`, `epoch`, `reset`, `speed`, and `text`; any may
-    bring a `text` with its `name`, on which the run then goes on. What is sent: `ready` (what is constant: the
-    points, the grid), `frame` (what has changed), `state`, and `failed` with diagnostics.
+    bring a `text` with its `name`, on which the run then goes on. What is sent: `ready` (what is constant:
+    the points, the grid), `frame` (what has changed), `state`, and `failed` with diagnostics.
     """
     _Session(message, folder, inbox, send).serve()
 
