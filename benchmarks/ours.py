@@ -9,21 +9,35 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Job
-from benchmarks.training import STEPS, Task
+from benchmarks.harness import Job, Workload
+from benchmarks.training import STEPS, Task, threads
 
 MODELS = Path(__file__).with_name("models")
 # More epochs than anybody waits for.
 ENDLESS = 10**9
 
 
-def training_job(task: Task) -> Job:
-    """`graphlang train` from step to step: batches cut from the rows, checks that all is finite, records."""
+def declare_training(workload: Workload, task_of: Callable[[Any], Task]) -> None:
+    """The ways to train, as contenders of a workload."""
+    workload.contender("graphlang", "graphlang")(lambda size: training_job(task_of(size)))
+    workload.contender("graphlang --fast", "graphlang")(
+        lambda size: training_job(task_of(size), is_fast=True)
+    )
+    workload.contender("graphlang --threads", "graphlang", needs="threadpoolctl")(
+        lambda size: training_job(task_of(size), threads=threads())
+    )
+
+
+def training_job(task: Task, **how: Any) -> Job:
+    """`graphlang train` from step to step: batches cut from the rows, checks that all is finite, records.
+
+    `how` are further arguments of `prepare_training`, such as `is_fast`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder, "rows.npz")
         np.savez(rows, x=task.x, y=task.y)
-        trainer, progress = _prepared(task, str(rows))
-        _, other = _prepared(task, str(rows))
+        trainer, progress = _prepared(task, str(rows), how)
+        _, other = _prepared(task, str(rows), how)
     first = {path: np.array(value) for path, value in progress.values.items()}
     steps = _losses(trainer.steps(progress))
     next(steps)
@@ -45,7 +59,7 @@ def training_job(task: Task) -> Job:
     return Job(run, check, reset)
 
 
-def _prepared(task: Task, rows: str) -> tuple[Any, Any]:
+def _prepared(task: Task, rows: str, how: dict[str, Any]) -> tuple[Any, Any]:
     from graphlang.learning import prepare_training
     from graphlang.syntax.reading import read_source
 
@@ -53,7 +67,7 @@ def _prepared(task: Task, rows: str) -> tuple[Any, Any]:
     assert source is not None
     settings = {"batch": task.batch, "epochs": ENDLESS}
     found = prepare_training(
-        source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start)
+        source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start), **how
     )
     return found.trainer, found.progress
 

@@ -22,6 +22,7 @@ SETTINGS: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 11,
+    "text.parse_math": False,
 }
 
 Results = list[dict[str, Any]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import (
     Arrays,
@@ -255,12 +256,7 @@ def numpy_threads(size: Size) -> Job:
 # --- graphlang, PyTorch, JAX -----------------------------------------------------------------------------
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 def _torch(size: Size, *, is_compiled: bool = False) -> Job:

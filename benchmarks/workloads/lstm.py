@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import (
     Arrays,
@@ -193,12 +194,7 @@ def _tuned_part(p: Arrays, g: Arrays, rows: int, *, size: Size) -> Part:
     return part
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 @WORKLOAD.contender("PyTorch, step by step", "peer", needs="torch")

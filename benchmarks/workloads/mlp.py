@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import ours
 from benchmarks.harness import Job, Workload
 from benchmarks.training import (
     Arrays,
@@ -145,12 +146,7 @@ def numpy_tuned(size: Size) -> Job:
 # --- graphlang -------------------------------------------------------------------------------------------
 
 
-@WORKLOAD.contender("graphlang", "graphlang")
-def graphlang(size: Size) -> Job:
-    """The loop of `graphlang train`."""
-    from benchmarks.ours import training_job
-
-    return training_job(task_of(size))
+ours.declare_training(WORKLOAD, task_of)
 
 
 # --- PyTorch, JAX, tinygrad ------------------------------------------------------------------------------
