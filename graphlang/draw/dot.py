@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
 from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
-from graphlang.draw.sizes import caption_lines, wire_width
+from graphlang.draw.sizes import block_width, branch_texts, caption_lines, wire_width
 from graphlang.draw.styles import ITEM_STYLES
+from graphlang.draw.text import COLUMN, is_grid
 from graphlang.draw.theme import FONT, THEMES, Theme
 from graphlang.draw.view import MANY_ITEMS
 
@@ -47,18 +48,24 @@ def to_pydot(scene: Scene) -> pydot.Dot:
     -------
     pydot.Dot
     """
-    return _Writer(scene).graph()
+    return Writer(scene).graph()
 
 
-class _Writer:
-    """One translation: names handed out, the flow of the scene, and the graph being built."""
+class Writer:
+    """One translation: names handed out, the flow of the scene, and the graph being built.
+
+    The methods without an underscore say how things look; `skeleton.py` has others for them.
+    """
 
     def __init__(self, scene: Scene):
         self.scene = scene
         self.theme: Theme = THEMES[scene.theme]
         self.flow = Flow(scene)
         self._names: dict[tuple[str, str], str] = {}
-        self._taken: set[str] = set()
+        self.meaning: dict[
+            str, tuple[str, str]
+        ] = {}  # a node's name -> the kind and id of what it stands for
+        self.enter, self.leave = ("n", "s") if scene.direction == "TB" else ("w", "e")
         self.wire_width = wire_width(scene.wires)
         for item in scene.items:
             self.name("item", item.id)
@@ -67,13 +74,22 @@ class _Writer:
         """The quoted node name for an item, wire or pin; different things have different names."""
         key = (kind, id)
         if key not in self._names:
-            wanted, count = cleaned(id), 1
-            while wanted in self._taken:
-                count += 1
-                wanted = f"{cleaned(id)} {count}"
-            self._taken.add(wanted)
-            self._names[key] = quoted(wanted)
+            plain = self.plain_name(id)
+            self.meaning[plain] = key
+            self._names[key] = quoted(plain)
         return self._names[key]
+
+    def plain_name(self, id: str) -> str:
+        """A node name that is not taken."""
+        wanted, count = cleaned(id), 1
+        while wanted in self.meaning:
+            count += 1
+            wanted = f"{cleaned(id)} {count}"
+        return wanted
+
+    def cluster_name(self, box: Box) -> str:
+        """The name of a box's cluster."""
+        return f"cluster_{cleaned(box.id)}"
 
     # --- the whole -----------------------------------------------------------------------------
 
@@ -83,7 +99,7 @@ class _Writer:
         scene, theme = self.scene, self.theme
         graph = pydot.Dot(quoted(scene.name), graph_type="digraph")
         ranksep, nodesep = _spacing(scene)
-        _set(graph, rankdir="LR", bgcolor=theme.ground, pad=0.2, ranksep=ranksep, nodesep=nodesep,
+        _set(graph, rankdir=scene.direction, bgcolor=theme.ground, pad=0.2, ranksep=ranksep, nodesep=nodesep,
              fontname=FONT, fontcolor=theme.text, fontsize=13)  # fmt: skip
         if len(scene.items) > MANY_ITEMS:
             # Graphviz's own limits on perfecting a layout; the picture is as good, and done in seconds.
@@ -133,11 +149,8 @@ class _Writer:
         import pydot
 
         theme, depth = self.theme, self.flow.depth(box.id)
-        label = f"<B>{html(box.title)}</B>"
-        if box.detail:
-            label += f'  <FONT POINT-SIZE="10.5" COLOR="{theme.faint}">{html(box.detail)}</FONT>'
-        cluster = pydot.Subgraph(quoted(f"cluster_{cleaned(box.id)}"))
-        _set(cluster, label=f"<{label}>", labeljust="l", style="rounded,filled",
+        cluster = pydot.Subgraph(quoted(self.cluster_name(box)))
+        _set(cluster, label=self.box_label(box), labeljust="l", style="rounded,filled",
              fillcolor=theme.gate if depth % 2 else theme.box, color=theme.box_outline,
              margin=9 if depth else 12, id=quoted(box.id), **{"class": box.kind})  # fmt: skip
         self._fill(cluster, box.id)
@@ -146,41 +159,101 @@ class _Writer:
     # --- nodes ---------------------------------------------------------------------------------
 
     def _item(self, graph: Any, item: Item) -> None:
-        attributes = ITEM_STYLES[item.kind](item, self.theme)
-        if item.fill:
-            attributes["fillcolor"] = item.fill
+        attributes = self.item_attributes(item)
         if not self.scene.shows_numbers and item.id in self.flow.spine:
             attributes["group"] = "spine"
         attributes["class"] = item.kind
         if item.is_current:
             # Thick and doubled, so that colour is not the only cue.
             attributes |= {"color": getattr(self.theme, self.scene.accent), "penwidth": 3, "peripheries": 2}
-        self._node(graph, self.name("item", item.id), attributes, item.id, item.tooltip)
+        self.node(graph, self.name("item", item.id), attributes, item.id, item.tooltip)
 
     def _wire(self, graph: Any, wire: Wire) -> None:
-        attributes = {"shape": "plain", "fontsize": 13, "label": f"<{self._wire_table(wire)}>"}
-        attributes["class"] = "wire"
-        self._node(graph, self.name("wire", wire.id), attributes, wire.id, wire.tooltip)
+        attributes = {**self.wire_attributes(wire), "class": "wire"}
+        self.node(graph, self.name("wire", wire.id), attributes, wire.id, wire.tooltip)
+
+    def item_attributes(self, item: Item) -> dict[str, Any]:
+        """How an item looks."""
+        attributes = ITEM_STYLES[item.kind](item, self.theme)
+        if item.fill:
+            attributes["fillcolor"] = item.fill
+        return attributes
+
+    def wire_attributes(self, wire: Wire) -> dict[str, Any]:
+        """How the labelled middle of a wire looks."""
+        table = self._wire_columns(wire) if self.scene.direction == "TB" else self._wire_table(wire)
+        return {"shape": "plain", "fontsize": 13, "label": f"<{table}>"}
+
+    def box_label(self, box: Box) -> str:
+        """The title of an open box."""
+        label = f"<B>{html(box.title)}</B>"
+        if box.detail:
+            label += f'  <FONT POINT-SIZE="10.5" COLOR="{self.theme.faint}">{html(box.detail)}</FONT>'
+        return f"<{label}>"
 
     def _wire_table(self, wire: Wire) -> str:
-        theme = self.theme
-        above = theme.warning if wire.has_strange_value else theme.value
-        below = theme.warning if wire.has_strange_gradient else theme.gradient
+        """The value over a rule, the gradient under it."""
         # Both cells have as many lines, so that the rule between them is at the ports.
-        height = max(len(wire.value), len(wire.gradient), 1)
-        value = [f"<B>{html(line)}</B>" for line in wire.value]
-        gradient = [html(line) for line in wire.gradient]
-        value = ["&#160;"] * (height - len(value)) + value
-        gradient += ["&#160;"] * (height - len(gradient))
-        if wire.name:
-            value[-1] = f'<FONT COLOR="{theme.faint}"><I>{name_html(wire.name)}</I></FONT> {value[-1]}'
+        height = max(len(wire.value) + (bool(wire.name) and is_grid(wire.value)), len(wire.gradient), 1)
+        value, gradient = self._cells(wire, height)
         # Lines of bold and of regular text differ in height by a fraction, which several lines would add up.
         tall = f' HEIGHT="{_LINE * height + _AROUND}"' if height > 1 else ""
         return (
-            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{theme.line}"><TR>'
-            f'<TD WIDTH="{self.wire_width}"{tall}><FONT COLOR="{above}">{"<BR/>".join(value)}</FONT></TD>'
+            f"{self._table_start}<TR>"
+            f'<TD WIDTH="{self.wire_width}"{tall}>{value}</TD>'
             f"</TR><HR/>"
-            f'<TR><TD{tall}><FONT COLOR="{below}">{"<BR/>".join(gradient)}</FONT></TD></TR></TABLE>'
+            f"<TR><TD{tall}>{gradient}</TD></TR></TABLE>"
+        )
+
+    def _wire_columns(self, wire: Wire) -> str:
+        """For wires that run downwards: the value left of a rule, the gradient right of it."""
+        value, gradient = self._cells(wire, 1)
+        wide = f'WIDTH="{self.wire_width}"'
+        return (
+            f'{self._table_start}<TR><TD {wide} ALIGN="RIGHT">{value}</TD><VR/>'
+            f'<TD {wide} ALIGN="LEFT">{gradient}</TD></TR></TABLE>'
+        )
+
+    @property
+    def _table_start(self) -> str:
+        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{self.theme.line}">'
+
+    def _cells(self, wire: Wire, height: int) -> tuple[str, str]:
+        """The contents of a wire's two cells."""
+        theme = self.theme
+        above = theme.warning if wire.has_strange_value else theme.value
+        below = theme.warning if wire.has_strange_gradient else theme.gradient
+        name = f'<FONT COLOR="{theme.faint}"><I>{name_html(wire.name)}</I></FONT> ' if wire.name else ""
+        value = [f"<B>{html(line)}</B>" for line in wire.value]
+        gradient = [html(line) for line in wire.gradient]
+        if is_grid(wire.value) or is_grid(wire.gradient):
+            return self._matrix(wire.value, above, name, "B"), self._matrix(wire.gradient, below)
+        value = ["&#160;"] * (height - len(value)) + value
+        gradient += ["&#160;"] * (height - len(gradient))
+        value[-1] = name + value[-1]
+        return (
+            f'<FONT COLOR="{above}">{"<BR/>".join(value)}</FONT>',
+            f'<FONT COLOR="{below}">{"<BR/>".join(gradient)}</FONT>',
+        )
+
+    def _matrix(self, lines: Sequence[str], colour: str, name: str = "", tag: str = "") -> str:
+        """A matrix as a table in a cell, with a line at both sides and its name above it."""
+        rows = []
+        for line in lines:
+            texts = [f"<{tag}>{html(cell)}</{tag}>" if tag else html(cell) for cell in line.split(COLUMN)]
+            cells = [f'<TD ALIGN="RIGHT"><FONT COLOR="{colour}">{text}</FONT></TD>' for text in texts]
+            rows.append(f"<TR>{''.join(cells)}</TR>")
+        if not rows:
+            return name or "&#160;"
+        # A table in a cell grows to fill it; empty cells at both sides take that room.
+        is_known = any(line.strip() for line in lines)
+        room = max(int(self.wire_width - block_width(lines, is_bold=bool(tag))) // 2, 0)
+        side = f'<TD WIDTH="{room}"></TD>'
+        title = f'<TR><TD COLSPAN="3">{name}</TD></TR>' if name else ""
+        return (
+            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{title}<TR>{side}<TD>'
+            f'<TABLE BORDER="{int(is_known)}" SIDES="LR" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"'
+            f' COLOR="{colour}">{"".join(rows)}</TABLE></TD>{side}</TR></TABLE>'
         )
 
     def _pin(self, graph: Any, pin: str) -> None:
@@ -188,11 +261,12 @@ class _Writer:
         attributes["class"] = "pin"
         if not self.scene.shows_numbers and pin in self.flow.spine_pins:
             attributes["group"] = "spine"
-        self._node(graph, self.name("pin", pin), attributes)
+        self.node(graph, self.name("pin", pin), attributes)
 
-    def _node(
+    def node(
         self, graph: Any, name: str, attributes: dict[str, Any], id: str = "", tooltip: str = ""
     ) -> None:
+        """A node; those that stand for something have an id and a tooltip."""
         import pydot
 
         if id:
@@ -244,8 +318,9 @@ class _Writer:
         source = self.name("item", wire.source)
         if self.scene.shows_numbers:
             middle = self.name("wire", wire.id)
-            _edge(graph, f"{source}:e", f"{middle}:w", arrowhead="none", headclip="false", weight=20)
-            self._branches(graph, wire, f"{middle}:e", {"tailclip": "false", "weight": 2})
+            self.edge(graph, f"{source}:{self.leave}", f"{middle}:{self.enter}", wire, -1,
+                      arrowhead="none", headclip="false", weight=20)  # fmt: skip
+            self._branches(graph, wire, f"{middle}:{self.leave}", {"tailclip": "false", "weight": 2})
         else:
             self._branches(graph, wire, source, {})
 
@@ -253,7 +328,7 @@ class _Writer:
         """One edge per use; uses inside one open box share the way to its pins."""
         entered: set[str] = set()
         is_labelled = False
-        for use in wire.uses:
+        for index, use in enumerate(wire.uses):
             here, attributes = start, dict(style)
             is_on_spine = (wire.source, use.target) in self.flow.spine_edges
             if not self.scene.shows_numbers:
@@ -262,26 +337,34 @@ class _Writer:
                 name = self.name("pin", pin)
                 if pin not in entered:
                     entered.add(pin)
-                    label = {} if is_labelled else self._shape_label(wire)
+                    label = {} if is_labelled else self.shape_label(wire)
                     is_labelled = True
                     if self.scene.shows_numbers:
                         attributes["weight"] = 10
-                    _edge(graph, here, name, arrowhead="none", headclip="false", **(attributes | label))
+                    self.edge(graph, here, name, wire, -1, arrowhead="none", headclip="false",
+                              **(attributes | label))  # fmt: skip
                 here, attributes = name, attributes | {"tailclip": "false"}
             target = self.name("item", use.target)
-            if use.part or use.local:
-                attributes |= {"class": "branch", "label": self._part_label(use)}
+            if branch_texts(use):
+                attributes |= {"class": "branch", **self.part_label(use)}
             elif not is_labelled:
-                attributes |= self._shape_label(wire)
+                attributes |= self.shape_label(wire)
             is_labelled = True
-            _edge(graph, here, target, **attributes)
+            self.edge(graph, here, target, wire, index, **attributes)
 
     def _weight(self, wire: Wire, is_on_spine: bool) -> int:
         if is_on_spine:
             return 30
         return 1 if self.flow.item(wire.source).is_source else 3
 
-    def _shape_label(self, wire: Wire) -> dict[str, Any]:
+    def edge(self, graph: Any, tail: str, head: str, wire: Wire, use: int, **attributes: Any) -> None:
+        """Part of a wire: up to the use at this place in the wire's `uses`, or -1."""
+        import pydot
+
+        graph.add_edge(pydot.Edge(tail, head, **attributes_of(attributes)))
+
+    def shape_label(self, wire: Wire) -> dict[str, Any]:
+        """The shape beside an edge, in layer views."""
         if not wire.shape or self.scene.shows_numbers:
             return {}
         # An empty row below lets the text float above the line.
@@ -291,7 +374,8 @@ class _Writer:
             '<TR><TD HEIGHT="5"></TD></TR></TABLE>>'
         }
 
-    def _part_label(self, use: Use) -> str:
+    def part_label(self, use: Use) -> dict[str, Any]:
+        """The local derivative at a branch, and the part of the gradient that it brings."""
         rows = []
         if use.local:
             local = "&#160;" * len(use.local) if use.is_local_hidden else html(use.local)
@@ -299,7 +383,8 @@ class _Writer:
         if use.part:
             rows.append(f'<FONT COLOR="{self.theme.gradient}" POINT-SIZE="11"><I>{html(use.part)}</I></FONT>')
         cells = "".join(f"<TR><TD>{row}</TD></TR>" for row in rows)
-        return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{cells}</TABLE>>'
+        table = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
+        return {"label": f"<{table}{cells}</TABLE>>"}
 
 
 def _spacing(scene: Scene) -> tuple[float, float]:
@@ -317,9 +402,3 @@ def _spacing(scene: Scene) -> tuple[float, float]:
 def _set(graph: Any, **attributes: Any) -> None:
     for key, value in attributes_of(attributes).items():
         graph.set(key, value)
-
-
-def _edge(graph: Any, tail: str, head: str, **attributes: Any) -> None:
-    import pydot
-
-    graph.add_edge(pydot.Edge(tail, head, **attributes_of(attributes)))

@@ -70,7 +70,8 @@ class Use:
 class Wire:
     """What flows out of one node: from an item to all that use it.
 
-    `value` and `gradient` are lines of text, empty where there is none. `has_strange_value` and
+    `value` and `gradient` are lines of text, empty where there is none; several are the rows of a matrix,
+    with `text.COLUMN` between their cells. `has_strange_value` and
     `has_strange_gradient` say that NaN or an infinity is in them. `node` is the path of the node whose
     numbers they are; `is_current` says that the step that is shown has just computed one of them.
     """
@@ -109,9 +110,10 @@ class Box:
 class Scene:
     """A picture's content. Items are in topological order, sources in the order of the file.
 
-    `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes.
-    `caption` stands below the picture, which is at least `least_width` points wide; `accent` names the
-    theme's colour for what is current.
+    `shows_numbers` says that wires carry values or gradients (the slide style), else only shapes. `direction`
+    is `LR` or `TB`: where wires run. `caption` stands below the picture, which is at least `least_width`
+    points wide; `accent` names the theme's colour for what is current. `full` is the finished picture of
+    which this is a step: it says the places of both.
     """
 
     name: str
@@ -121,6 +123,8 @@ class Scene:
     theme: str = "slide"
     shows_numbers: bool = False
     description: str = ""
+    direction: str = "LR"
     caption: tuple[str, ...] = ()
     accent: str = "value"
     least_width: float = 0.0
+    full: Scene | None = None

@@ -1,7 +1,6 @@
 """All frames of a picture in one file: an animated GIF, or a PDF with a page each.
 
-The frames are painted as SVG and turned into pixels by resvg where it is installed, else drawn by
-Graphviz; Pillow puts them together.
+The frames are painted as a PNG each; Pillow puts them together.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def _images(scenes: Sequence[Scene], engine: str) -> list[Any]:
             "A film of frames needs Pillow.",
             "Install it with `pip install 'graphlang[film]'`, or name a folder: SVG frames need nothing.",
         ) from None
-    images = [Image.open(io.BytesIO(_png(scene, engine))).convert("RGB") for scene in scenes]
+    images = [Image.open(io.BytesIO(render(scene, "png", engine))).convert("RGB") for scene in scenes]
     width, height = max(i.width for i in images), max(i.height for i in images)
     ground = images[0].getpixel((0, 0))
     result = []
@@ -57,19 +56,6 @@ def _images(scenes: Sequence[Scene], engine: str) -> list[Any]:
         page.paste(image, (0, 0))
         result.append(page)
     return result
-
-
-def _png(scene: Scene, engine: str) -> bytes:
-    if engine != "dot":
-        try:
-            import resvg_py
-        except ImportError:
-            pass
-        else:
-            from graphlang.draw.svg import svg_text
-
-            return bytes(resvg_py.svg_to_bytes(svg_string=svg_text(scene), zoom=2, dpi=96))
-    return render(scene, "png", "auto")
 
 
 def _error(message: str, suggestion: str) -> GraphlangError:

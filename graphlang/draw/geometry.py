@@ -1,4 +1,4 @@
-"""The data of our own layout: the geometry of a picture, and the cells and links that it is worked out from.
+"""Where everything of a picture is: what each layout engine returns and the painter reads.
 
 All lengths are in points, y grows downwards.
 """
@@ -6,14 +6,8 @@ All lengths are in points, y grows downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
-# How often ranks are swept, for their order and for their heights.
-SWEEPS = 12
-# Weight of the main path of a layer view.
-SPINE = 1000.0
-# How much straighter than an ordinary link one between two dummies wants to be.
-_STRAIGHT = 8.0
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +25,48 @@ class Placed:
         """The same thing elsewhere."""
         return Placed(self.kind, self.id, self.x + dx, self.y + dy, self.width, self.height)
 
+    def turned(self) -> Placed:
+        """The same thing with x and y exchanged."""
+        return Placed(self.kind, self.id, self.y, self.x, self.height, self.width)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One stretch of a wire: points to pass horizontally. `has_head` if it ends in an arrow.
+    """One stretch of a wire.
 
-    `use` is the place in the wire's `uses` that it leads to, -1 where several share it. `side` is where it
-    meets its end: below 0 above the middle, above 0 below it.
+    Attributes
+    ----------
+    wire : str
+        Id of the wire.
+    points : tuple of points
+        Control points of cubic Bézier curves: a start, then three for each curve.
+    tip : point or None
+        Where the arrow's head ends that begins at the last of the points; None if there is no head.
+    use : int
+        The place in the wire's `uses` that the stretch leads to, -1 where several share it.
+    label : point or None
+        The middle of the text beside the stretch (a part of the gradient, a shape), if it has one.
     """
 
     wire: str
-    points: tuple[tuple[float, float], ...]
-    has_head: bool
+    points: tuple[Point, ...]
+    tip: Point | None = None
     use: int = -1
-    is_first: bool = False
-    side: float = 0.0
+    label: Point | None = None
 
     def moved(self, dx: float, dy: float) -> Line:
         """The same stretch elsewhere."""
         points = tuple((x + dx, y + dy) for x, y in self.points)
-        return Line(self.wire, points, self.has_head, self.use, self.is_first, self.side)
+        tip = None if self.tip is None else (self.tip[0] + dx, self.tip[1] + dy)
+        label = None if self.label is None else (self.label[0] + dx, self.label[1] + dy)
+        return Line(self.wire, points, tip, self.use, label)
+
+    def turned(self) -> Line:
+        """The same stretch with x and y exchanged."""
+        points = tuple((y, x) for x, y in self.points)
+        tip = None if self.tip is None else (self.tip[1], self.tip[0])
+        label = None if self.label is None else (self.label[1], self.label[0])
+        return Line(self.wire, points, tip, self.use, label)
 
 
 @dataclass(slots=True)
@@ -62,44 +78,8 @@ class Layout:
     placed: list[Placed] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
 
-
-@dataclass(slots=True)
-class Cell:
-    """A node of one box's layout; dummies have an empty `kind`."""
-
-    kind: str
-    id: str
-    width: float
-    height: float
-    rank: int = 0
-    x: float = 0.0
-    y: float = 0.0
-    ports_in: dict[str, float] = field(default_factory=dict)  # wire -> height of its port off the centre
-    ports_out: dict[str, float] = field(default_factory=dict)
-    inner: Layout | None = None
-
-
-@dataclass(slots=True)
-class Link:
-    """One stretch of a wire between two cells of a layout."""
-
-    wire: str
-    tail: Cell
-    head: Cell
-    use: int = -1
-    is_first: bool = False
-    weight: float = 1.0
-    cells: list[Cell] = field(default_factory=list)  # tail, dummies, head
-
-
-def neighbours(links: list[Link]) -> dict[int, list[tuple[Cell, float, float]]]:
-    """For each cell those it is linked to: the cell, how far the link shifts it, and its weight."""
-    found: dict[int, list[tuple[Cell, float, float]]] = {}
-    for link in links:
-        for a, b in pairwise(link.cells):
-            out = a.ports_out.get(link.wire, 0.0)
-            into = b.ports_in.get(link.wire, 0.0)
-            weight = link.weight * (_STRAIGHT if not a.kind and not b.kind else 1.0)
-            found.setdefault(id(a), []).append((b, into - out, weight))
-            found.setdefault(id(b), []).append((a, out - into, weight))
-    return found
+    def turned(self) -> Layout:
+        """The same picture with x and y exchanged: from left to right becomes from top to bottom."""
+        return Layout(
+            self.height, self.width, [p.turned() for p in self.placed], [k.turned() for k in self.lines]
+        )

@@ -49,7 +49,7 @@ def _item(node: Node, outline: Outline, with_shape: bool) -> Item:
     if kind is None:
         return Item(item, "gate", _symbol(node), "", box, node.doc or node.path)
     if kind == "const" and not node.is_named:
-        label = " ".join(text.value_lines(node.attrs["value"], text.NumberStyle(None, 6)))
+        label = text.one_line(node.attrs["value"], text.NumberStyle(None, 6))
         return Item(item, kind, label, "", box, node.path)
     label = text.short_name(node.path) if box else node.path
     is_boxed = kind in ("param", "state")

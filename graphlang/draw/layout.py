@@ -3,38 +3,62 @@
 An open box is laid out by itself and then takes part in the layout around it as one large node, so boxes
 never overlap and their contents stay together. Within a box: ranks by longest path, dummies where a wire
 passes a rank, median sweeps against crossings (`ranks.py`), then heights by least squares under the order
-found (`heights.py`), which keeps long wires straight and centres gates between their operands. A wire enters
-and leaves a box through ports on its left and right side.
+found (`heights.py`), which keeps long wires straight and centres gates between their operands; last the
+curves (`curves.py`). A wire enters and leaves a box through ports on its left and right side.
+
+A picture from top to bottom is laid out from left to right with heights and widths exchanged, and turned.
 """
 
 from __future__ import annotations
 
-from graphlang.draw.elements import Scene, Wire
-from graphlang.draw.flow import Flow
-from graphlang.draw.geometry import SPINE, Cell, Layout, Line, Link, Placed
-from graphlang.draw.heights import meeting_points, set_heights
-from graphlang.draw.ranks import set_order, set_ranks, with_dummies
-from graphlang.draw.sizes import MARGIN, item_size, straight_end, wire_height, wire_width
-from graphlang.draw.text import text_width
+from collections import Counter
 
-# Between ranks, between those of forking wires, and for a box's title.
-RANK_GAP, PART_GAP, TITLE = 26.0, 44.0, 22.0
+from graphlang.draw.cells import LEVEL, SPINE, Cell, Link
+from graphlang.draw.curves import BEFORE_LABEL, HEAD, LABEL_ROOM, lines, vertical_jumps
+from graphlang.draw.elements import Item, Scene, Wire
+from graphlang.draw.flow import Flow
+from graphlang.draw.geometry import Layout, Placed
+from graphlang.draw.heights import set_heights
+from graphlang.draw.labels import place_parts
+from graphlang.draw.metrics import text_width
+from graphlang.draw.ranks import set_order, set_ranks, with_dummies
+from graphlang.draw.sizes import LINE, MARGIN, SHAPE_SIZE, box_title_width, branch_size, item_size, wire_size
+
+# Least distance between ranks where wires turn, and where all run level.
+RANK_GAP, LEVEL_GAP = 26.0, 12.0
+# For a box's title.
+TITLE = 22.0
+# What each further branch of a wire adds, so that its part of the gradient has a place.
+_BRANCH = 12.0
+# Where wires go far up or down, ranks are further apart: so much of the way, and no more than this.
+_SLOPE, _WIDEST = 0.3, 90.0
 
 
 def lay_out(scene: Scene) -> Layout:
-    """The place of everything in a scene."""
-    return _Boxes(scene).layout("")[0]
+    """The place of everything in a scene; in a step of a picture, that of the finished picture."""
+    scene = scene.full or scene
+    found = _Boxes(scene).layout("")[0]
+    if scene.direction == "TB":
+        found = found.turned()
+    place_parts(scene, found)
+    return found
 
 
 class _Boxes:
-    """Lays out the boxes of one scene."""
+    """Lays out the boxes of one scene, from left to right."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
         self.flow = Flow(scene)
-        self.wire_width = float(wire_width(scene.wires))
-        self.wires = {w.id: w for w in scene.wires}
-        self.shape_width = max((text_width(w.shape, 10.5) for w in scene.wires if w.shape), default=0.0)
+        self.is_turned = scene.direction == "TB"
+        # In a slide of gates alone, each stands in the middle of its operands instead.
+        self.has_spine = not scene.shows_numbers or bool(scene.boxes)
+        self.boxes = {b.id: b for b in scene.boxes}
+        self.wires_at: dict[str, list[Wire]] = {}
+        for wire in scene.wires:
+            ends = [wire.source, *(use.target for use in wire.uses)]
+            for box in {box for end in ends for box in self.flow.around(self.flow.item(end).box)}:
+                self.wires_at.setdefault(box, []).append(wire)
 
     def layout(self, box: str) -> tuple[Layout, dict[str, float], dict[str, float]]:
         """A box's layout, and the heights at which wires enter and leave it."""
@@ -44,28 +68,37 @@ class _Boxes:
         columns = with_dummies(cells, links)
         set_order(columns, links, fixed=2 if has_source_rank else 0)
         set_heights(columns, links)
-        gap = RANK_GAP if self.scene.shows_numbers else max(RANK_GAP, self.shape_width + 16)
-        if any(use.part for wire in self.scene.wires for use in wire.uses):
-            gap = max(gap, PART_GAP)
-        return self._finished(box, columns, links, gap)
+        return self._finished(box, columns, links)
 
     # --- the graph of one box ------------------------------------------------------------------
 
     def _graph(self, box: str) -> tuple[list[Cell], list[Link]]:
         flow = self.flow
         cells: dict[tuple[str, str], Cell] = {}
-        for item in flow.items_in(box):
-            cells["item", item.id] = Cell("item", item.id, *item_size(item))
         for inner in flow.boxes_in(box):
             layout, ports_in, ports_out = self.layout(inner.id)
             cells["box", inner.id] = Cell(
                 "box", inner.id, layout.width, layout.height,
                 ports_in=ports_in, ports_out=ports_out, inner=layout,
             )  # fmt: skip
+        for item in self._in_order(box):
+            width, height = self._turned(item_size(item))
+            is_round = item.kind == "gate" and width == height
+            cells["item", item.id] = Cell("item", item.id, width, height, is_round=is_round)
         links: list[Link] = []
-        for wire in self.scene.wires:
+        for wire in self.wires_at.get(box, ()):
             self._link(box, wire, cells, links)
         return list(cells.values()), links
+
+    def _in_order(self, box: str) -> list[Item]:
+        """The items of a box; in layer views the main path first: other inputs stand below it."""
+        items = self.flow.items_in(box)
+        if box or self.scene.shows_numbers:
+            return items
+        return sorted(items, key=lambda item: item.id not in self.flow.spine)
+
+    def _turned(self, size: tuple[float, float]) -> tuple[float, float]:
+        return (size[1], size[0]) if self.is_turned else size
 
     def _link(self, box: str, wire: Wire, cells: dict[tuple[str, str], Cell], links: list[Link]) -> None:
         """The part of a wire that lies directly in a box."""
@@ -83,16 +116,26 @@ class _Boxes:
             return
         if tail is None:
             tail = cells["in", wire.id] = Cell("in", wire.id, 1, 1)
-        is_first = tail.kind == "item"
-        if self.scene.shows_numbers and self.flow.box_of_wire(wire) == box:
-            label = cells["wire", wire.id] = Cell("wire", wire.id, self.wire_width, wire_height(wire))
-            links.append(Link(wire.id, tail, label))
-            tail, is_first = label, False
-        for head, use_index in heads:
-            on_spine = (wire.source, wire.uses[use_index].target) in self.flow.spine_edges
-            weight = SPINE if on_spine and not self.scene.shows_numbers else 1.0
-            links.append(Link(wire.id, tail, head, use_index, is_first, weight))
-            is_first = False
+        shape = ""
+        if self.flow.box_of_wire(wire) == box:
+            if self.scene.shows_numbers:
+                size = wire_size(wire, self.scene.direction)
+                label = cells["wire", wire.id] = Cell("wire", wire.id, *self._turned(size))
+                links.append(Link(wire.id, tail, label, weight=LEVEL))
+                if tail.kind == "item":
+                    # Both keep the same room, so that the way between them can be level.
+                    tail.room = label.room = max(tail.room, label.room)
+                tail = label
+            else:
+                shape = wire.shape
+        for head, i in heads:
+            use = wire.uses[i]
+            is_spine = self.has_spine and (wire.source, use.target) in self.flow.spine_edges
+            part, _ = branch_size(use) if head.kind == "item" else (0.0, 0.0)
+            length = part or text_width(shape, SHAPE_SIZE)
+            weight = SPINE if is_spine else 1.0
+            links.append(Link(wire.id, tail, head, i, length, is_part=bool(part), weight=weight))
+            shape = ""
 
     def _cell(self, box: str, item: str, cells: dict[tuple[str, str], Cell]) -> Cell | None:
         """What stands for an item in a box's layout: itself, or the inner box that it lies in."""
@@ -106,19 +149,25 @@ class _Boxes:
     # --- the result ----------------------------------------------------------------------------
 
     def _finished(
-        self, box: str, columns: list[list[Cell]], links: list[Link], gap: float
+        self, box: str, columns: list[list[Cell]], links: list[Link]
     ) -> tuple[Layout, dict[str, float], dict[str, float]]:
-        edges = self._set_columns(columns, links, gap)
+        title = TITLE if box else 0.0
+        left, top = (MARGIN + title, MARGIN) if self.is_turned else (MARGIN, MARGIN + title)
+        edges = self._set_columns(columns, links, left)
         cells = [c for column in columns for c in column]
-        _set_top(cells, MARGIN + (TITLE if box else 0.0))
-        bottom = max((c.y + c.height / 2 for c in cells), default=MARGIN)
-        width = max(edges[-1][1] + MARGIN, self._title_width(box))
-        result = Layout(width, bottom + MARGIN)
+        _set_top(cells, top)
+        bottom = max((c.y + c.height / 2 for c in cells), default=top)
+        result = Layout(edges[-1][1] + MARGIN, bottom + MARGIN)
+        if box:
+            self._make_room_for_title(box, result)
         for cell in cells:
             _put(result, cell)
-        meets = meeting_points(links)
-        for i, link in enumerate(links):
-            result.lines.append(self._line(link, edges, meets[i], width))
+        own = lines(links, edges, result.width, self.is_turned)
+        for link, line in zip(links, own, strict=True):
+            if line.label is not None:
+                beside = link.label / 2 if self.is_turned else LINE / 2
+                result.height = max(result.height, line.label[1] + beside + MARGIN / 2)
+        result.lines += own
         middle = result.height / 2
         return (
             result,
@@ -127,55 +176,61 @@ class _Boxes:
         )
 
     def _set_columns(
-        self, columns: list[list[Cell]], links: list[Link], gap: float
+        self, columns: list[list[Cell]], links: list[Link], left: float
     ) -> list[tuple[float, float]]:
         """Set where each cell lies from left to right; returns the left and right edges of the columns."""
-        left = MARGIN
         fed = {id(link.head) for link in links}
-        ends = [0.0] * (len(columns) + 1)
-        for link in links:
-            ends[link.head.rank] = max(ends[link.head.rank], self._straight_end(link))
+        gaps = self._gaps(columns, links)
         edges: list[tuple[float, float]] = []
-        for rank, column in enumerate(columns):
+        for column, gap in zip(columns, gaps, strict=True):
             width = max((c.width for c in column), default=0.0)
             for cell in column:
                 cell.x = left + width / 2
                 if id(cell) not in fed and not self.scene.shows_numbers:
                     cell.x = left + width - cell.width / 2
             edges.append((left, left + width))
-            left += width + gap + ends[rank + 1]
+            left += width + gap
         return edges
 
-    def _title_width(self, box: str) -> float:
-        """The least width of a box's frame; nothing for the picture itself."""
-        if not box:
-            return 0.0
-        title = next(b for b in self.scene.boxes if b.id == box)
-        return text_width(title.title, 13, is_bold=True) + text_width(title.detail, 10.5) + 30
+    def _gaps(self, columns: list[list[Cell]], links: list[Link]) -> list[float]:
+        """How much room there is after each rank: for turns, and for what is written beside lines."""
+        jumps = vertical_jumps(links)
+        gaps = []
+        for r in range(len(columns)):
+            jump = jumps.get(r, 0.0)
+            gaps.append(LEVEL_GAP if jump < 1 else max(RANK_GAP, min(_WIDEST, RANK_GAP / 2 + _SLOPE * jump)))
+        turns = list(gaps)
+        branches = Counter(id(link.tail) for link in links)
+        for link in links:
+            if self.is_turned and link.label:
+                room = LABEL_ROOM + (RANK_GAP / 2 if link.is_part else 0.0)
+                gaps[link.tail.rank] = max(gaps[link.tail.rank], room)
+        for link in links if not self.is_turned else ():
+            if not link.label:
+                continue
+            if link.is_part:
+                room = link.label + RANK_GAP + _BRANCH * (branches[id(link.tail)] - 1)
+                gaps[link.head.rank - 1] = max(gaps[link.head.rank - 1], room)
+                continue
+            turn = turns[link.tail.rank] if _turns(link) else HEAD
+            room = link.label + 2 * BEFORE_LABEL + turn
+            gaps[link.tail.rank] = max(gaps[link.tail.rank], room)
+        return gaps
 
-    def _line(
-        self, link: Link, edges: list[tuple[float, float]], meets: tuple[float, float], width: float
-    ) -> Line:
-        tail, head = link.tail, link.head
-        start = 0.0 if tail.kind == "in" else tail.x + tail.width / 2
-        points = [(start, tail.y + tail.ports_out.get(link.wire, 0.0))]
-        if edges[tail.rank][1] > start + 1:
-            # Past whatever is wider in its rank before it may turn.
-            points.append((edges[tail.rank][1], points[0][1]))
-        for cell in link.cells[1:-1]:
-            before, after = edges[cell.rank]
-            points += [(before, cell.y), (after, cell.y)]
-        end = (width, head.y) if head.kind == "out" else (head.x + meets[0], head.y + meets[1])
-        if edges[head.rank][0] < end[0] - head.width / 2 - 1 and head.kind != "out":
-            points.append((edges[head.rank][0], end[1]))
-        straight = self._straight_end(link)
-        if straight:
-            points.append((end[0] - straight, end[1]))
-        points.append(end)
-        return Line(link.wire, tuple(points), head.kind == "item", link.use, link.is_first, meets[1])
+    def _make_room_for_title(self, box: str, layout: Layout) -> None:
+        """A box is at least as wide as its title."""
+        needed = box_title_width(self.boxes[box])
+        if self.is_turned:
+            layout.height = max(layout.height, needed)
+        else:
+            layout.width = max(layout.width, needed)
 
-    def _straight_end(self, link: Link) -> float:
-        return straight_end(self.wires[link.wire], link.use) if link.head.kind == "item" else 0.0
+
+def _turns(link: Link) -> bool:
+    """Whether a link goes up or down right after its tail."""
+    a, b = link.cells[:2]
+    into = b.ports_in.get(link.wire, 0.0) - a.ports_out.get(link.wire, 0.0)
+    return abs(b.y + into - a.y) > 1
 
 
 def _set_top(cells: list[Cell], top: float) -> None:

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from graphlang.draw.geometry import SWEEPS, Cell, Link, neighbours
+from graphlang.draw.cells import SPINE, SWEEPS, Cell, Link, neighbours
 
 # Enough for some 300 gates with skips all over the picture; ten times as many take half a minute.
 _MOST_DUMMIES = 10_000
 
 
 def set_ranks(cells: list[Cell], links: list[Link], *, keeps_sources: bool) -> None:
-    """Ranks by longest path; what nothing flows into moves up to its first use unless kept at the left."""
+    """Ranks by longest path; what depends on sources beside the main path moves up to its first use.
+
+    In slides sources keep their place at the left.
+    """
     import networkx as nx
 
     graph = nx.DiGraph()
@@ -30,25 +33,25 @@ def set_ranks(cells: list[Cell], links: list[Link], *, keeps_sources: bool) -> N
         for i in generation:
             cells[i].rank = rank
     last = max((c.rank for c in cells), default=0)
-    for i in reversed(list(nx.topological_sort(graph))):
-        cell = cells[i]
+    order = list(nx.topological_sort(graph))
+    loose = set() if keeps_sources else _loose(graph, order, cells, links)
+    for i in reversed(order):
         users = [cells[j].rank for j in graph.successors(i)]
-        if cell.kind == "out":
-            cell.rank = last
-        elif users and cell.kind != "in" and not keeps_sources and _only_sources(graph, cells, i):
-            cell.rank = min(users) - 1
+        if cells[i].kind == "out":
+            cells[i].rank = last
+        elif users and i in loose:
+            cells[i].rank = min(users) - 1
 
 
-def _only_sources(graph: Any, cells: list[Cell], i: int) -> bool:
-    """Whether a cell is a source or the label of a source's wire."""
-    before = list(graph.predecessors(i))
-    if not before:
-        return True
-    return (
-        cells[i].kind == "wire"
-        and not list(graph.predecessors(before[0]))
-        and cells[before[0]].kind == "item"
-    )
+def _loose(graph: Any, order: list[int], cells: list[Cell], links: list[Link]) -> set[int]:
+    """The cells that depend neither on the main path nor on what enters the box."""
+    on_path = {id(cell) for link in links if link.weight == SPINE for cell in (link.tail, link.head)}
+    loose: set[int] = set()
+    for i in order:
+        is_held = cells[i].kind == "in" or id(cells[i]) in on_path
+        if not is_held and all(j in loose for j in graph.predecessors(i)):
+            loose.add(i)
+    return loose
 
 
 def with_dummies(cells: list[Cell], links: list[Link]) -> list[list[Cell]]:

@@ -1,108 +1,99 @@
-"""A scene as a file's bytes: DOT, SVG, PNG or PDF.
+"""A scene as a file's bytes: DOT, SVG, PNG, PDF or Mermaid.
 
-DOT needs nothing but pydot. SVG and the others go through Graphviz's `dot` where it is on the PATH; without
-it, or if asked to, an SVG is laid out and painted by ourselves, and PNG and PDF are refused with a hint.
+DOT and Mermaid are texts for other programs. An SVG is laid out by the engine that is there and painted by
+ourselves; a PNG is made of that SVG by resvg, or by Graphviz of the DOT text; a PDF by Graphviz alone.
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+from collections.abc import Callable
 
-from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.diagnostics import GraphlangError
+from graphlang.draw.doors import DOORS, ClosedError, picture_error
 from graphlang.draw.dot import dot_text
 from graphlang.draw.elements import Scene
+from graphlang.draw.engines import ENGINES, place
+from graphlang.draw.mermaid import mermaid_text
+from graphlang.draw.svg import SCALE, document_size, svg_text
 
-FORMATS = ("dot", "svg", "png", "pdf")
-# What lays out a picture: Graphviz, ourselves, or whichever there is, in this order.
-ENGINES = ("auto", "dot", "builtin")
-# Pixels per inch of a PNG.
-RESOLUTION = 144
-# Seconds after which a layout is given up: `dot` may take very long on graphs of thousands of gates.
-TIME_LIMIT = 120
-_CODE = "E0914"
+FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
+# Doors through which Graphviz can paint what it lays out, too.
+_PAINTERS = ("pygraphviz", "dot")
 
 
-def render(scene: Scene, format: str, engine: str = "auto") -> bytes:
+def render(
+    scene: Scene, format: str, engine: str = "auto", remark: Callable[[str], None] = lambda text: None
+) -> bytes:
     """A picture's bytes.
 
     Parameters
     ----------
     scene : Scene
     format : str
-        `dot`, `svg`, `png` or `pdf`.
+        `dot`, `svg`, `png`, `pdf` or `mermaid`.
     engine : str, optional
-        `dot` (Graphviz), `builtin` (SVG only), or `auto`: Graphviz if it is on the PATH, else our own. DOT
-        text is the same for all.
+        What lays out (`engines.place`). The texts are the same for all.
+    remark : function, optional
+        Told which engine did it.
 
     Returns
     -------
     bytes
-        DOT and SVG are UTF-8.
+        Texts are UTF-8.
 
     Raises
     ------
     GraphlangError
-        E0914 for another format or engine, if the engine that is needed is not there, or if it fails.
+        E0914 for another format or engine, if what is needed is not there, or if it fails.
     """
     if format not in FORMATS:
-        raise _error(f"A picture cannot be written as `{format}`.", f"The formats are {', '.join(FORMATS)}.")
+        raise picture_error(
+            f"A picture cannot be written as `{format}`.", f"The formats are {', '.join(FORMATS)}."
+        )
     if engine not in ENGINES:
-        raise _error(f"There is no engine `{engine}` for pictures.", f"The engines are {', '.join(ENGINES)}.")
+        place(scene, engine)
     if format == "dot":
         return dot_text(scene).encode()
-    program = None if engine == "builtin" else shutil.which("dot")
-    if program is not None:
-        return _graphviz(program, scene, format)
-    if format == "svg" and engine != "dot":
-        from graphlang.draw.svg import svg_text
-
-        return svg_text(scene).encode()
-    raise _without_graphviz(format, engine)
-
-
-def _without_graphviz(format: str, engine: str) -> GraphlangError:
-    if engine == "builtin":
-        return _error(f"The builtin engine writes SVG, not {format.upper()}.", "Write .svg.")
+    if format == "mermaid":
+        return mermaid_text(scene).encode()
+    if format == "pdf":
+        return _by_graphviz(scene, "pdf", engine, "PDF is made by Graphviz", remark)
+    layout, used = place(scene, engine)
+    remark(f"laid out by the engine {used}")
+    svg = svg_text(scene, layout)
     if format == "svg":
-        return _error(
-            "The engine `dot` is Graphviz's, and its program is not on the PATH.",
-            "Install Graphviz (graphviz.org), or let the builtin engine lay out the picture.",
-        )
-    return _error(
-        f"{format.upper()} needs Graphviz: its program `dot` is not on the PATH.",
-        "Install Graphviz (graphviz.org), or write .svg or .dot, which need nothing else.",
-    )
+        return svg.encode()
+    from graphlang.draw.pixels import png_of
 
-
-def _graphviz(program: str, scene: Scene, format: str) -> bytes:
-    """Let `dot` lay out and paint; it is run without a shell, the graph goes in and out through pipes."""
-    command = [program, f"-T{format}"]
-    if format == "png":
-        command.append(f"-Gdpi={RESOLUTION}")
     try:
-        done = subprocess.run(
-            command, input=dot_text(scene).encode(), capture_output=True, timeout=TIME_LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _error(
-            f"Graphviz did not finish within {TIME_LIMIT} seconds.",
-            "Close some boxes (`--depth 0`), or write .svg with `--engine builtin`, which does not need it.",
-        ) from None
-    except OSError as error:
-        raise _error(
-            f"Graphviz's `{program}` could not be started: {error.strerror}.", "Write .svg or .dot instead."
-        ) from error
-    if done.returncode != 0 or not done.stdout:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise _error(
-            f"Graphviz failed with status {done.returncode}{': ' + said[0] if said else ''}.",
-            "Write .dot to see the graph it was given.",
-        )
-    return done.stdout
+        pixels = png_of(svg, max(document_size(scene, layout)) * SCALE)
+    except ClosedError as reason:
+        need = f"PNG needs `pip install 'graphlang[draw]'` or Graphviz: {reason}"
+        return _by_graphviz(scene, "png", engine, need, remark)
+    remark("painted by resvg")
+    return pixels
 
 
-def _error(message: str, suggestion: str) -> GraphlangError:
-    problems = Problems()
-    problems.error(_CODE, None, message, suggestion=suggestion)
-    return GraphlangError(problems)
+def _by_graphviz(scene: Scene, format: str, engine: str, need: str, remark: Callable[[str], None]) -> bytes:
+    """What Graphviz paints of the DOT text."""
+    if engine != "auto" and engine not in _PAINTERS:
+        raise picture_error(
+            f"{need}; the engine `{engine}` cannot do it.", "Leave out `--engine`, or write .svg."
+        )
+    reasons = []
+    for name in _PAINTERS if engine == "auto" else [engine]:
+        try:
+            result = DOORS[name](dot_text(scene), format)
+        except ClosedError as reason:
+            reasons.append(str(reason))
+            continue
+        remark(f"laid out and painted by the engine {name}")
+        return result
+    raise _not_there(need, reasons)
+
+
+def _not_there(need: str, reasons: list[str]) -> GraphlangError:
+    return picture_error(
+        f"{need}, and {', and '.join(reasons)}.",
+        "Install Graphviz (graphviz.org) or `pip install pygraphviz`; .svg and .dot need neither.",
+    )

@@ -75,6 +75,7 @@ def make_scene(
         theme=view.theme,
         shows_numbers=bool(show & {"values", "grads"}),
         description=model.description,
+        direction=view.direction,
     )
 
 

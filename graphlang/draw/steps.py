@@ -18,6 +18,7 @@ from typing import Any
 from graphlang.draw.captions import Captions
 from graphlang.draw.elements import Item, Scene, Use, Wire
 from graphlang.draw.sizes import caption_width
+from graphlang.draw.text import COLUMN
 from graphlang.graph.model import Model
 
 
@@ -179,6 +180,7 @@ def frame(scene: Scene, steps: tuple[Step, ...], number: int) -> Scene:
         caption=_caption(title, current),
         accent="gradient" if current.is_backward else "value",
         # The longest title of all, so that all frames are equally wide.
+        full=scene,
         least_width=max(caption_width(_caption(f"backward {len(steps)} of {len(steps)}", s)) for s in steps),
     )
 
@@ -211,4 +213,4 @@ def _so_far(wire: Wire, values: set[str], gradients: set[str], worked: set[str],
 
 
 def _blank(lines: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple("\u00a0" * len(line) for line in lines)
+    return tuple("".join(c if c == COLUMN else "\u00a0" for c in line) for line in lines)

@@ -11,7 +11,7 @@ from graphlang.draw.captions import local_labels
 from graphlang.draw.elements import Scene
 from graphlang.draw.scene import View, make_scene
 from graphlang.draw.steps import Step, frame, make_steps
-from graphlang.draw.text import FULL_ELEMENTS
+from graphlang.draw.text import FULL_SIDE
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 
@@ -98,4 +98,4 @@ def uses_of(model: Model) -> list[tuple[Node, int]]:
 
 def _is_small(node: Node) -> bool:
     size = node.type.size
-    return isinstance(size, int) and size <= FULL_ELEMENTS
+    return isinstance(size, int) and size <= FULL_SIDE

@@ -1,257 +1,261 @@
-"""A scene as SVG, painted by ourselves on our own layout: needs no other program.
+"""A scene with its places as SVG, painted by ourselves: the same look whatever laid it out.
 
 Colours stand as attributes, so that every renderer reads them; in the slide theme a style sheet changes them
 where a dark ground is preferred. Everything has an `id`, a `class` and a `<title>` that a browser shows.
+There is no script in it, and every text from the file is escaped (`marks.py`).
 """
 
 from __future__ import annotations
 
-from html import escape
-from itertools import pairwise
-
 from graphlang.draw.elements import Box, Item, Scene, Wire
 from graphlang.draw.flow import Flow
-from graphlang.draw.geometry import Layout, Line, Placed
+from graphlang.draw.geometry import Layout, Line, Placed, Point
 from graphlang.draw.layout import lay_out
-from graphlang.draw.quoting import cleaned
+from graphlang.draw.marks import Marks, dark_style, escaped, name_markup, number
 from graphlang.draw.sizes import (
+    BRANCH_LINE,
     CAPTION_LINE,
     CAPTION_SIZES,
+    DETAIL_SIZE,
     LINE,
-    LOCAL_SIZE,
     MARGIN,
+    NAME_SIZE,
+    PART_SIZE,
+    SHAPE_SIZE,
+    TITLE_SIZE,
+    block_width,
+    box_title_width,
+    branch_texts,
     caption_lines,
     caption_width,
     gate_size,
+    symbol_size,
 )
-from graphlang.draw.text import name_parts, text_width
-from graphlang.draw.theme import DARK, FONT, THEMES, Theme
+from graphlang.draw.text import count_label
+from graphlang.draw.theme import FONTS, THEMES, Theme
 
-_SCALE = 1.2
-_HEAD = 6.0  # length of an arrow's head
-_AT_LEFT = ' text-anchor="start"'
-# Class -> what it paints, and with which colour of the theme.
-_CLASSES = {
-    "bg": ("fill", "ground"),
-    "t": ("fill", "text"),
-    "s": ("fill", "faint"),
-    "v": ("fill", "value"),
-    "d": ("fill", "gradient"),
-    "n": ("fill", "warning"),
-    "c": ("fill", "text"),
-    "vr": ("stroke", "value"),
-    "dr": ("stroke", "gradient"),
-    "w": ("stroke", "line"),
-    "h": ("fill", "line"),
-}
+# Pixels per point, as browsers have them.
+SCALE = 4 / 3
+# Between a wire and the middle of the line of text above or below it, and beside it where it runs downwards.
+_BESIDE, _SIDE = 10.0, 7.0
 
 
-def svg_text(scene: Scene) -> str:
-    """A scene as an SVG document; the same scene gives the same text."""
-    return _Painter(scene).document()
+def svg_text(scene: Scene, layout: Layout | None = None) -> str:
+    """A scene as an SVG document; the same scene in the same places gives the same text.
+
+    Parameters
+    ----------
+    scene : Scene
+    layout : Layout, optional
+        Where everything is; by default our own layout says.
+
+    Returns
+    -------
+    str
+    """
+    return _Painter(scene, lay_out(scene) if layout is None else layout).document()
+
+
+def document_size(scene: Scene, layout: Layout) -> tuple[float, float]:
+    """Width and height of a picture with its caption, in points."""
+    caption = caption_lines(scene)
+    below = CAPTION_LINE * len(caption) + (MARGIN if caption else 0)
+    return max(layout.width, caption_width(caption), scene.least_width), layout.height + below
 
 
 class _Painter:
-    def __init__(self, scene: Scene):
+    def __init__(self, scene: Scene, layout: Layout):
         self.scene = scene
+        self.layout = layout
         self.theme: Theme = THEMES[scene.theme]
+        self.marks = Marks(self.theme)
         self.flow = Flow(scene)
-        self.layout: Layout = lay_out(scene)
         self.wires = {w.id: w for w in scene.wires}
         self.boxes = {b.id: b for b in scene.boxes}
 
     def document(self) -> str:
-        width, height = self.layout.width, self.layout.height
         caption = caption_lines(self.scene)
-        top, height = height, height + CAPTION_LINE * len(caption) + (MARGIN if caption else 0)
-        width = max(width, caption_width(caption), self.scene.least_width)
+        width, height = document_size(self.scene, self.layout)
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(width)} {_n(height)}"'
-            f' width="{_n(width * _SCALE)}" height="{_n(height * _SCALE)}" role="img"'
-            f' aria-label="{_escaped(self.scene.name)}">',
-            f"<title>{_escaped(self.scene.description or self.scene.name)}</title>",
-            *self._style(),
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}"'
+            f' width="{number(width * SCALE)}" height="{number(height * SCALE)}" role="img"'
+            f' aria-label="{escaped(self.scene.name)}">',
+            f"<title>{escaped(self.scene.description or self.scene.name)}</title>",
+            f"<desc>{escaped(self._description())}</desc>",
+            *([dark_style()] if self.scene.theme == "slide" else []),
             f'<rect class="bg" width="100%" height="100%" fill="{self.theme.ground}"/>',
-            f'<g font-family="{FONT}" text-anchor="middle" fill="{self.theme.text}">',
+            f'<g font-family="{FONTS}" text-anchor="middle" fill="{self.theme.text}">',
         ]
         for placed in self.layout.placed:
             if placed.kind == "box":
                 parts += self._box(self.boxes[placed.id], placed)
         for line in self.layout.lines:
             parts += self._line(line)
+        if self.scene.direction == "TB":
+            # Wires come in from above, through the title: it stands before them, on a ground of its own.
+            for placed in self.layout.placed:
+                if placed.kind == "box":
+                    parts += [self._ground(placed), self._title(self.boxes[placed.id], placed)]
         for placed in self.layout.placed:
             if placed.kind == "item":
                 parts += self._item(self.flow.item(placed.id), placed)
             elif placed.kind == "wire":
                 parts += self._wire(self.wires[placed.id], placed)
         for i, said in enumerate(caption):
-            size = CAPTION_SIZES[min(i, 1)]
-            parts.append(self._text(said, MARGIN, top + CAPTION_LINE * (i + 0.5), size, "c", _AT_LEFT))
+            at = (MARGIN, self.layout.height + CAPTION_LINE * (i + 0.5))
+            parts.append(self.marks.text(said, at, CAPTION_SIZES[min(i, 1)], "c", ' text-anchor="start"'))
         return "\n".join([*parts, "</g>", "</svg>", ""])
 
-    def _style(self) -> list[str]:
-        if self.scene.theme != "slide":
-            return []
-        rules = [f".{name}{{{what}:{getattr(DARK, colour)}}}" for name, (what, colour) in _CLASSES.items()]
-        rules += [
-            f".g{{fill:{DARK.gate};stroke:{DARK.outline}}}",
-            f".l{{fill:{DARK.loss};stroke:{DARK.outline}}}",
-            f".p{{fill:{DARK.param};stroke:{DARK.param_outline}}}",
-            f".b0{{fill:{DARK.box};stroke:{DARK.box_outline}}}",
-            f".b1{{fill:{DARK.gate};stroke:{DARK.box_outline}}}",
-        ]
-        return [f"<style>@media (prefers-color-scheme: dark){{{''.join(rules)}}}</style>"]
+    def _description(self) -> str:
+        """What the picture shows, for those who do not see it."""
+        items = self.scene.items
+        gates = sum(item.kind in ("gate", "loss") for item in items)
+        networks = sum(item.kind == "network" for item in items)
+        words = [count_label(gates, "gate")]
+        words += [count_label(networks, "closed network")] if networks else []
+        boxes = len(self.scene.boxes)
+        words += [f"{boxes} open {'box' if boxes == 1 else 'boxes'}"] if boxes else []
+        return f"A computation graph of {' and '.join(words)}."
 
-    # --- parts ---------------------------------------------------------------------------------
-
-    def _text(
-        self, text: str, x: float, y: float, size: float, kind: str = "t", more: str = "", markup: str = ""
-    ) -> str:
-        """Text centred on a point, whatever the renderer thinks of baselines."""
-        what, colour = _CLASSES[kind]
-        return (
-            f'<text class="{kind}" x="{_n(x)}" y="{_n(y + 0.35 * size)}" font-size="{_n(size)}"'
-            f' {what}="{getattr(self.theme, colour)}"{more}>{markup or _escaped(text)}</text>'
-        )
-
-    def _small(self, text: str, size: float) -> str:
-        return (
-            f'<tspan class="s" font-size="{size}" fill="{self.theme.faint}" dx="3">{_escaped(text)}</tspan>'
-        )
-
-    def _frame(self, placed: Placed, kind: str, fill: str, stroke: str, width: float, grow: float = 0) -> str:
-        w, h = placed.width + 2 * grow, placed.height + 2 * grow
-        return (
-            f'<rect class="{kind}" x="{_n(placed.x - w / 2)}" y="{_n(placed.y - h / 2)}" width="{_n(w)}"'
-            f' height="{_n(h)}" rx="9" fill="{fill}" stroke="{stroke}" stroke-width="{width}"/>'
-        )
+    # --- boxes and items -----------------------------------------------------------------------
 
     def _box(self, box: Box, placed: Placed) -> list[str]:
         theme, odd = self.theme, self.flow.depth(box.id) % 2
-        left, top = placed.x - placed.width / 2, placed.y - placed.height / 2
-        title = f'<tspan font-weight="bold">{_escaped(box.title)}</tspan>'
-        if box.detail:
-            title += f" {self._small(box.detail, 10.5)}"
         return [
-            f'<g class="{box.kind}" id="{_escaped(box.id)}"><title>{_escaped(box.id)}</title>',
-            self._frame(placed, f"b{odd}", theme.gate if odd else theme.box, theme.box_outline, 1),
-            self._text("", left + 9, top + 14, 13, more=' text-anchor="start"', markup=title),
+            f'<g class="{box.kind}" id="{escaped(box.id)}"><title>{escaped(box.id)}</title>',
+            self.marks.frame(placed, f"b{odd}", theme.gate if odd else theme.box, theme.box_outline, 1),
+            *([self._title(box, placed)] if self.scene.direction != "TB" else []),
             "</g>",
         ]
 
-    def _item(self, item: Item, placed: Placed) -> list[str]:
-        theme, x, y = self.theme, placed.x, placed.y
-        tooltip = _escaped(item.tooltip or item.id)
-        start = f'<g class="{item.kind}" id="{_escaped(item.id)}"><title>{tooltip}</title>'
-        if item.is_current:
-            start += self._ring(placed)
-        if item.kind == "gate":
-            circle = gate_size(item.label)
-            if circle is None:
-                shape, size = self._frame(placed, "g", item.fill or theme.gate, theme.outline, 1.4), 14
-            else:
-                size = circle[1]
-                shape = (
-                    f'<circle class="g" cx="{_n(x)}" cy="{_n(y)}" r="{_n(placed.width / 2)}"'
-                    f' fill="{item.fill or theme.gate}" stroke="{theme.outline}" stroke-width="1.4"/>'
-                )
-            return [start, shape, self._text(item.label, x, y, size), "</g>"]
-        if item.kind in ("loss", "network"):
-            kind, fill = ("l", theme.loss) if item.kind == "loss" else ("g", theme.gate)
-            fill = item.fill or fill
-            double = item.kind == "network" and (item.is_nested or not item.box)
-            outer = [self._frame(placed, kind, fill, theme.outline, 1.2)]
-            if double:
-                outer.append(self._frame(placed, kind, fill, theme.outline, 1.2, grow=-4))
-            up = 6.5 if item.detail else 0
-            label = [self._text(item.label, x, y - up, 13, more=' font-weight="bold"')]
-            if item.detail:
-                label.append(self._text(item.detail, x, y + 8, 10, "s"))
-            return [start, *outer, *label, "</g>"]
-        markup = _name_markup(item.label)
-        if item.kind in ("param", "state"):
-            frame = self._frame(placed, "p", theme.param, theme.param_outline, 1)
-            if item.kind == "state":
-                frame = frame.replace("/>", ' stroke-dasharray="4 2"/>')
-            if item.detail:
-                markup += (
-                    f' <tspan class="s" font-size="10" fill="{theme.faint}">{_escaped(item.detail)}</tspan>'
-                )
-            return [start, frame, self._text("", x, y, 13, markup=markup), "</g>"]
-        return [start, self._text("", x, y, 17, markup=markup), "</g>"]
+    def _title(self, box: Box, placed: Placed) -> str:
+        markup = f'<tspan font-weight="bold">{escaped(box.title)}</tspan>'
+        if box.detail:
+            markup += f" {self.marks.small(box.detail, SHAPE_SIZE, 4)}"
+        at = (placed.x - placed.width / 2 + 10, placed.y - placed.height / 2 + 14)
+        return self.marks.text("", at, TITLE_SIZE, more=' text-anchor="start"', markup=markup)
 
-    def _ring(self, placed: Placed) -> str:
-        """What makes something the current one: a thick dashed ring, so that colour is not the only cue."""
-        kind, colour = ("v", self.theme.value) if self.scene.accent == "value" else ("d", self.theme.gradient)
-        radius = placed.height / 2 + 5 if abs(placed.width - placed.height) < 0.01 else 12
-        frame = self._frame(placed, f"ring {kind}r", "none", colour, 3, grow=5)
-        return frame.replace(' rx="9"', f' rx="{_n(radius)}" stroke-dasharray="7 3"')
+    def _ground(self, placed: Placed) -> str:
+        """What is behind a title."""
+        theme, odd = self.theme, self.flow.depth(placed.id) % 2
+        left, top = placed.x - placed.width / 2 + 8, placed.y - placed.height / 2 + 6
+        width = box_title_width(self.boxes[placed.id]) - 16
+        return (
+            f'<rect class="k{odd}" x="{number(left)}" y="{number(top)}" width="{number(width)}" height="16"'
+            f' fill="{theme.gate if odd else theme.box}"/>'
+        )
+
+    def _item(self, item: Item, placed: Placed) -> list[str]:
+        title = f"<title>{escaped(item.tooltip or item.id)}</title>"
+        ring = [self.marks.ring(placed, self.scene.accent)] if item.is_current else []
+        if item.kind == "gate":
+            marks = self._gate(item, placed)
+        elif item.kind in ("loss", "network"):
+            marks = self._closed(item, placed)
+        elif item.kind in ("param", "state"):
+            marks = self._parameter(item, placed)
+        else:
+            marks = [self.marks.text("", (placed.x, placed.y), NAME_SIZE, markup=name_markup(item.label))]
+        return [f'<g class="{item.kind}" id="{escaped(item.id)}">{title}', *ring, *marks, "</g>"]
+
+    def _gate(self, item: Item, placed: Placed) -> list[str]:
+        theme, circle = self.theme, gate_size(item.label)
+        if circle is None:
+            shape, size = self.marks.frame(placed, "g", item.fill or theme.gate, theme.outline, 1.4), 14.0
+        else:
+            size = symbol_size(item.label, placed.width)
+            shape = (
+                f'<circle class="g" cx="{number(placed.x)}" cy="{number(placed.y)}"'
+                f' r="{number(placed.width / 2)}" fill="{item.fill or theme.gate}" stroke="{theme.outline}"'
+                ' stroke-width="1.4"/>'
+            )
+        return [shape, self.marks.text(item.label, (placed.x, placed.y), size)]
+
+    def _closed(self, item: Item, placed: Placed) -> list[str]:
+        theme = self.theme
+        kind, fill = ("l", theme.loss) if item.kind == "loss" else ("g", theme.gate)
+        fill = item.fill or fill
+        result = [self.marks.frame(placed, kind, fill, theme.outline, 1.2)]
+        if item.kind == "network" and (item.is_nested or not item.box):
+            result.append(self.marks.frame(placed, kind, fill, theme.outline, 1.2, grow=-4))
+        up = 6.5 if item.detail else 0
+        result.append(
+            self.marks.text(item.label, (placed.x, placed.y - up), TITLE_SIZE, more=' font-weight="bold"')
+        )
+        if item.detail:
+            result.append(self.marks.text(item.detail, (placed.x, placed.y + 8), DETAIL_SIZE, "s"))
+        return result
+
+    def _parameter(self, item: Item, placed: Placed) -> list[str]:
+        theme, markup = self.theme, name_markup(item.label)
+        frame = self.marks.frame(placed, "p", theme.param, theme.param_outline, 1)
+        if item.kind == "state":
+            frame = frame.replace("/>", ' stroke-dasharray="4 2"/>')
+        if item.detail:
+            markup += self.marks.small(item.detail, DETAIL_SIZE, 5)
+        return [frame, self.marks.text("", (placed.x, placed.y), TITLE_SIZE, markup=markup)]
+
+    # --- wires ---------------------------------------------------------------------------------
 
     def _wire(self, wire: Wire, placed: Placed) -> list[str]:
-        x, y, half = placed.x, placed.y, placed.width / 2
-        thick = ' stroke-width="3"' if wire.is_current else ""
-        parts = [
-            f'<g class="wire" id="{_escaped(wire.id)}"><title>{_escaped(wire.tooltip)}</title>',
-            f'<path class="w" stroke="{self.theme.line}"{thick} d="M{_n(x - half)},{_n(y)}H{_n(x + half)}"/>',
-        ]
+        """The labelled middle of a wire: value above or left of it, gradient below or right."""
+        x, y = placed.x, placed.y
+        is_down = self.scene.direction == "TB"
+        path = (
+            f"M{number(x)},{number(y - placed.height / 2)}V{number(y + placed.height / 2)}"
+            if is_down
+            else f"M{number(x - placed.width / 2)},{number(y)}H{number(x + placed.width / 2)}"
+        )
+        value_width, gradient_width = block_width(wire.value, is_bold=True), block_width(wire.gradient)
+        up, down = (LINE * (len(lines) - 1) / 2 + _BESIDE for lines in (wire.value, wire.gradient))
+        if is_down:
+            value_at, gradient_at = (x - _SIDE - value_width, y), (x + _SIDE, y)
+        else:
+            value_at, gradient_at = (x - value_width / 2, y - up), (x - gradient_width / 2, y + down)
         above = "n" if wire.has_strange_value else "v"
-        if wire.name:
-            up = 10 + LINE * len(wire.value)
-            parts.append(self._text("", x, y - up, 11, "s", markup=_name_markup(wire.name)))
-        parts.append('<g class="value">')
-        for i, line in enumerate(reversed(wire.value)):
-            parts.append(self._text(line, x, y - 10 - LINE * i, 13, above, ' font-weight="bold"'))
         below = "n" if wire.has_strange_gradient else "d"
-        parts.append('</g><g class="gradient">')
-        for i, line in enumerate(wire.gradient):
-            parts.append(self._text(line, x, y + 10 + LINE * i, 13, below))
-        return [*parts, "</g></g>"]
+        thick = ' stroke-width="3"' if wire.is_current else ""
+        return [
+            f'<g class="wire" id="{escaped(wire.id)}"><title>{escaped(wire.tooltip)}</title>',
+            f'<path class="w" stroke="{self.theme.line}"{thick} d="{path}"/>',
+            *self._wire_name(wire, placed, is_down),
+            '<g class="value">',
+            *self.marks.block(wire.value, *value_at, above, is_bold=True),
+            '</g><g class="gradient">',
+            *self.marks.block(wire.gradient, *gradient_at, below, is_bold=False),
+            "</g></g>",
+        ]
+
+    def _wire_name(self, wire: Wire, placed: Placed, is_down: bool) -> list[str]:
+        if not wire.name:
+            return []
+        markup = name_markup(wire.name)
+        if is_down:
+            at, more = (placed.x - _SIDE, placed.y - LINE * max(len(wire.value), 1)), ' text-anchor="end"'
+        else:
+            at, more = (placed.x, placed.y - _BESIDE - LINE * len(wire.value)), ""
+        return [self.marks.text("", at, PART_SIZE, "s", more, markup=markup)]
 
     def _line(self, line: Line) -> list[str]:
-        points, wire = line.points, self.wires[line.wire]
-        end_x, end_y = points[-1]
-        before = _HEAD if line.has_head else 0.0
-        path = f"M{_n(points[0][0])},{_n(points[0][1])}"
-        for (x0, y0), (x1, y1) in pairwise([*points[:-1], (end_x - before, end_y)]):
-            if abs(y1 - y0) < 0.5:
-                path += f"L{_n(x1)},{_n(y1)}"
-            else:
-                middle = (x0 + x1) / 2
-                path += f"C{_n(middle)},{_n(y0)} {_n(middle)},{_n(y1)} {_n(x1)},{_n(y1)}"
-        parts = [f'<path class="w" fill="none" stroke="{self.theme.line}" d="{path}"/>']
-        if line.has_head:
-            x, y = _n(end_x - before), end_y
-            head = f"M{x},{_n(y - 2.6)}L{_n(end_x)},{_n(y)}L{x},{_n(y + 2.6)}z"
-            parts.append(f'<path class="h" fill="{self.theme.line}" d="{head}"/>')
-        part = wire.uses[line.use].part if line.use >= 0 else ""
-        local = wire.uses[line.use].local if line.use >= 0 else ""
-        if local and line.has_head and not wire.uses[line.use].is_local_hidden:
-            # On the straight end of a branch: outside the fan of the gate's operands, where nothing bends.
-            up = -7 if line.side <= 0 else 8
-            more = ' text-anchor="end"'
-            parts.append(self._text(local, end_x - _HEAD - 6, end_y + up, LOCAL_SIZE, "t", more))
-        if part:
-            # Above the end of a branch that comes from below, below it otherwise.
-            off = -9 if points[-2][1] > end_y + 1 else 10
-            back = text_width(local, LOCAL_SIZE) + 10 if local else 0
-            more = f' font-style="italic" text-anchor="end" data-node="{_escaped(wire.node)}"'
-            parts.append(self._text(part, end_x - 8 - back, end_y + off, 11, "d", more))
-        elif wire.shape and line.is_first and not self.scene.shows_numbers:
-            x0, y0 = points[0]
-            parts.append(self._text(wire.shape, x0 + 6, y0 - 8, 10.5, "s", ' text-anchor="start"'))
+        parts = [self.marks.curve(line.points)]
+        if line.tip is not None:
+            parts.append(self.marks.head(line.points[-1], line.tip))
+        if line.label is not None:
+            parts += self._beside(line, line.label)
         return parts
 
-
-def _name_markup(name: str) -> str:
-    stem, subscript = name_parts(name)
-    return f'<tspan font-style="italic">{_escaped(stem)}</tspan>{_escaped(subscript)}'
-
-
-def _escaped(text: str) -> str:
-    return escape(cleaned(text), quote=True)
-
-
-def _n(x: float) -> str:
-    """A coordinate: two decimals at most."""
-    text = f"{x:.2f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
+    def _beside(self, line: Line, middle: Point) -> list[str]:
+        """What stands beside a stretch: a local derivative, a part of a gradient, or a shape."""
+        wire, (x, y) = self.wires[line.wire], middle
+        texts = branch_texts(wire.uses[line.use]) if line.use >= 0 else ()
+        if not texts:
+            return [self.marks.text(wire.shape, middle, SHAPE_SIZE, "s")] if wire.shape else []
+        use, result = wire.uses[line.use], []
+        y -= BRANCH_LINE * (len(texts) - 1) / 2
+        if use.local:
+            result += [] if use.is_local_hidden else [self.marks.text(use.local, (x, y), PART_SIZE)]
+            y += BRANCH_LINE
+        if use.part.strip():
+            more = f' font-style="italic" data-node="{escaped(wire.node)}"'
+            result.append(self.marks.text(use.part, (x, y), PART_SIZE, "d", more))
+        return result

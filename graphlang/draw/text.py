@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,16 +18,15 @@ from graphlang.types.tensor import DType, TensorType
 MINUS = "−"
 NOT_A_NUMBER = "nan"
 INFINITE = "∞"
-# Tensors of at most so many elements are written out.
-FULL_ELEMENTS = 4
+# Vectors of at most so many elements are written out, and matrices of so many rows and columns.
+FULL_SIDE = 4
+# Stands between the cells of a matrix's row.
+COLUMN = "\t"
 # Whole numbers from here on have too many digits for a wire.
 _LARGEST_WHOLE = 1e9
-# What floating-point rounding leaves of a zero, compared with the largest number of the picture.
-_NOISE = 1e-15
-
-# Characters by width, for `text_width`.
-_NARROW = frozenset("ijltfrI.,:;'|!()[]{} /·₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹")
-_WIDE = frozenset("mwMW@%…")
+# What floating-point rounding leaves of a zero, compared with the largest number of the picture; a mask of
+# −1e30 is no measure for the others.
+_NOISE, _LARGEST_MEASURE = 1e-15, 1e3
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
@@ -85,7 +83,7 @@ def number_style(numbers: Iterable[float], digits: int | None = None) -> NumberS
     """
     finite = [abs(x) for x in numbers if math.isfinite(x)]
     largest = max(finite, default=0.0)
-    noise = largest * _NOISE
+    noise = min(largest, _LARGEST_MEASURE) * _NOISE
     sizes = [x for x in finite if x > noise]
     if digits is not None:
         smallest = 0.0 if digits == 0 else 10.0**-digits
@@ -108,7 +106,7 @@ def shown_numbers(value: Any) -> list[float]:
     array = _array(value)
     if array.dtype.kind != "f" or array.size == 0:
         return []
-    if array.size <= FULL_ELEMENTS:
+    if _is_written_out(array):
         return [float(x) for x in array.ravel()]
     return list(_range(array))
 
@@ -116,24 +114,35 @@ def shown_numbers(value: Any) -> list[float]:
 def value_lines(value: Any, style: NumberStyle) -> tuple[str, ...]:
     """A value as the lines of text above or below a wire.
 
-    A number or up to four elements are written in full, a matrix row by row; more as shape and range.
+    A number or a vector of up to four elements is written in full, a matrix of up to four rows and columns
+    row by row, with `COLUMN` between the cells; all else as shape and range.
     """
     array = _array(value)
-    if array.size > FULL_ELEMENTS or array.size == 0:
+    if not _is_written_out(array):
         return (_summary(array, style),)
-    if array.ndim < 2:
-        return (_nested(array, style),)
-    rows = array.reshape(-1, array.shape[-1])
-    lines = [_nested(row, style) for row in rows]
-    depth = array.ndim - 1
-    lines[0] = "[" * depth + lines[0]
-    lines[-1] += "]" * depth
-    return (*tuple(line + "," for line in lines[:-1]), lines[-1])
+    if array.ndim == 2:
+        return tuple(COLUMN.join(_element(x, style) for x in row) for row in array.tolist())
+    return (_nested(array.tolist(), style),)
+
+
+def is_grid(lines: Sequence[str]) -> bool:
+    """Whether lines of text are the rows of a matrix."""
+    return len(lines) > 1 or any(COLUMN in line for line in lines)
+
+
+def _is_written_out(array: Any) -> bool:
+    return array.size > 0 and array.ndim <= 2 and max(array.shape, default=1) <= FULL_SIDE
 
 
 def exact_text(value: Any) -> str:
     """A value for a tooltip: more digits than the picture shows."""
-    return " ".join(value_lines(value, NumberStyle(None, 8)))
+    return one_line(value, NumberStyle(None, 8))
+
+
+def one_line(value: Any, style: NumberStyle) -> str:
+    """A value in a single line, with brackets around what is no number."""
+    array = _array(value)
+    return _nested(array.tolist(), style) if _is_written_out(array) else _summary(array, style)
 
 
 def is_strange(value: Any) -> bool:
@@ -178,10 +187,10 @@ def _summary(array: Any, style: NumberStyle) -> str:
     return f"{shape}  {'…'.join(ends)}{missing if ends != [NOT_A_NUMBER] else ''}"
 
 
-def _nested(array: Any, style: NumberStyle) -> str:
-    if array.ndim == 0:
-        return _element(array.item(), style)
-    return "[" + ", ".join(_element(x, style) for x in array.tolist()) + "]"
+def _nested(value: Any, style: NumberStyle) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_nested(x, style) for x in value) + "]"
+    return _element(value, style)
 
 
 def _element(x: Any, style: NumberStyle) -> str:
@@ -227,21 +236,6 @@ def shape_label(kind: TensorType) -> str:
 def count_label(count: int, singular: str) -> str:
     """`17,226 parameters`, `1 layer`."""
     return f"{count:,} {singular}{'' if count == 1 else 's'}"
-
-
-def text_width(text: str, size: float, *, is_bold: bool = False) -> float:
-    """About how wide text is in Helvetica, a little too wide rather than too narrow."""
-    units = 0.0
-    for c in text:
-        if unicodedata.east_asian_width(c) in "WF":
-            units += 1.0
-        elif c in _NARROW:
-            units += 0.32
-        elif c in _WIDE:
-            units += 0.95
-        else:
-            units += 0.72 if c.isupper() else 0.58
-    return units * size * (1.08 if is_bold else 1.0)
 
 
 # --- symbols of gates ----------------------------------------------------------------------------

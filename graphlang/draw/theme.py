@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-FONT = "Helvetica,Arial,sans-serif"
+FONT = "Helvetica,Arial,sans-serif"  # in DOT
+FONTS = "Helvetica,Arial,DejaVu Sans,sans-serif"  # in SVG
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,22 @@ SLIDE = Theme(
     box="#f6f7f9",
     box_outline="#b9c0ca",
 )
+# For black-and-white paper: nothing but blacks and greys.
+PRINT = replace(
+    SLIDE,
+    text="#000000",
+    faint="#4d4d4d",
+    line="#333333",
+    value="#000000",
+    gradient="#4d4d4d",
+    warning="#000000",
+    outline="#000000",
+    loss="#e9e9e9",
+    param="#f2f2f2",
+    param_outline="#8c8c8c",
+    box="#f7f7f7",
+    box_outline="#999999",
+)
 COLORBLIND = replace(SLIDE, value="#0067a3", gradient="#b34700")
 DARK = Theme(
     ground="#14181d",
@@ -63,4 +80,4 @@ DARK = Theme(
     box="#1a2027",
     box_outline="#48525e",
 )
-THEMES = {"slide": SLIDE, "colorblind": COLORBLIND, "dark": DARK}
+THEMES = {"slide": SLIDE, "print": PRINT, "colorblind": COLORBLIND, "dark": DARK}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 # Pictures with more items than this close their boxes, and show no numbers unless asked to.
 MANY_ITEMS = 60
-# Pictures with more than this are refused: nobody can read them, and laying them out takes minutes.
-MOST_ITEMS = 3000
+# Pictures with more than this are refused: nobody can read them.
+MOST_ITEMS = 6000
 SHOWABLE = frozenset({"values", "grads", "shapes", "names"})
 
 
@@ -26,7 +26,7 @@ class View:
         Of `values`, `grads`, `shapes`, `names`; None shows values and gradients if there are any and they
         fit, else shapes.
     theme : str
-        `slide`, `colorblind` or `dark`.
+        `slide`, `print`, `colorblind` or `dark`.
     digits : int or None
         Decimals of every number; None chooses.
     unfold : bool
@@ -36,6 +36,8 @@ class View:
         closed, too.
     backward : bool
         Draw the nodes of the backward pass too.
+    direction : str
+        `LR`: from left to right; `TB`: from top to bottom.
     """
 
     depth: int | None = None
@@ -47,3 +49,4 @@ class View:
     unfold: bool = False
     exactly: frozenset[str] | None = None
     backward: bool = False
+    direction: str = "LR"

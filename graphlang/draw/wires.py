@@ -88,7 +88,7 @@ def _with_part(use: Use, part: Any, numbers: Numbers) -> Use:
     if part is None:
         return use
     lines = text.value_lines(part, numbers.style)
-    return Use(use.target, use.position, text.signed(lines[0]) if len(lines) == 1 else "")
+    return Use(use.target, use.position, "" if text.is_grid(lines) else text.signed(lines[0]))
 
 
 def _wire(

@@ -237,6 +237,8 @@ def _title(name: str, args: Args) -> str:
         if isinstance(value, (Node, tuple)) or not (is_constant(value) or isinstance(value, Operation)):
             continue
         text = str(value.name if isinstance(value, Operation) else value)
+        if isinstance(value, bool):
+            text = text.lower()
         shown.append(f"{key} = {text}" if key and not isinstance(value, Operation) else text)
     return f"{name}({', '.join(shown)})" if shown else name
 

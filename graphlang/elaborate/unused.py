@@ -80,11 +80,12 @@ def check_bodies(ctx: Context, module: Module) -> None:
     """Report unknown names in definitions: in those never called, and in branches never taken."""
     for definition in module.definitions():
         names = set(_IMPLICIT.get(definition.kind, ()))
-        names.update(_bound_names(definition.syntax))
+        nodes = list(tree.walk(definition.syntax))
+        names.update(_bound_names(nodes))
         env = Env()
         env.names.update({n: Binding(BAD, None) for n in names})
         ctx.frames.append(Frame(definition.kind, module, env, definition=definition))
-        _report_unknown(ctx, definition.syntax, names, module)
+        _report_unknown(ctx, nodes, names, module)
         ctx.frames.pop()
 
 
@@ -95,40 +96,39 @@ def check_blocks(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
         return
     names = set(_IMPLICIT["init"])
     for statement in body:
-        names.update(_bound_names(statement))
+        names.update(_bound_names(tree.walk(statement)))
     names.update(ctx.env.all_names())
     for block in blocks:
-        _report_unknown(ctx, block, names, ctx.frame.module)
+        _report_unknown(ctx, list(tree.walk(block)), names, ctx.frame.module)
 
 
-def _report_unknown(ctx: Context, root: tree.Syntax, names: set[str], module: Module) -> None:
+def _report_unknown(ctx: Context, nodes: list[tree.Syntax], names: set[str], module: Module) -> None:
+    unknown = [n for n in nodes if type(n) is tree.Name and n.id not in names and not _is_known(n.id, module)]
+    if not unknown:
+        return
     told = {(d.span.source, d.span.start) for d in ctx.problems.errors if d.span is not None}
-    own = {
-        n for part in tree.walk(root) if isinstance(part, (tree.Data, tree.Train)) for n in tree.walk(part)
-    }
-    for node in tree.walk(root):
-        if (
-            isinstance(node, tree.Name)
-            and node not in own
-            and not _is_known(node.id, names, module)
-            and (node.span.source, node.span.start) not in told
-        ):
+    blocks = [n for n in nodes if isinstance(n, (tree.Data, tree.Train))]
+    own = {id(n) for block in blocks for n in tree.walk(block)}
+    for node in unknown:
+        if id(node) not in own and (node.span.source, node.span.start) not in told:
             unknown_name(ctx, node.id, node.span)
 
 
-def _is_known(name: str, names: Iterable[str], module: Module) -> bool:
+def _is_known(name: str, module: Module) -> bool:
     return (
-        name in names
-        or name in ("training", *BUILTINS)
+        name == "training"
+        or name in BUILTINS
         or module.find(name) is not None
         or registry.lookup(name) is not None
     )
 
 
-def _bound_names(root: tree.Syntax) -> set[str]:
-    """Every name that a body binds, the free sizes of its signature included."""
+def _bound_names(nodes: Iterable[tree.Syntax]) -> set[str]:
+    """Every name that a body of these nodes binds, the free sizes of its signature included."""
     names: set[str] = set()
-    for node in tree.walk(root):
+    for node in nodes:
+        if isinstance(node, tree.Expr):
+            continue
         if isinstance(node, tree.Bind):
             names.update(t.text for t in node.targets)
         elif isinstance(node, (tree.Parameter, tree.Statement)) and isinstance(

@@ -74,7 +74,7 @@ _NAME = re.compile(r"\bc\d+\b")
 
 
 def _telling_name(value: Any, number: str) -> str:
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.generic)):
         return f"{'A' if value.ndim else 'a'}{number}"
     if isinstance(value, list):
         return "pieces"
@@ -121,6 +121,8 @@ class _Writer:
         return {name: self._text(value) for name, value in names.items()}
 
     def _text(self, value: Any) -> str:
+        if isinstance(value, np.generic):
+            return f"np.{value.dtype.name}({_literal(value.item())})"
         if isinstance(value, np.ndarray):
             return self.array(value)
         if isinstance(value, list):

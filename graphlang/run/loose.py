@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.run.greatest import greatest_along
 from graphlang.run.memory import order_of
 from graphlang.run.operand import Operand, Spelling, Writer
 
@@ -93,7 +94,7 @@ def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, 
     if total is None:
         return None
     return [
-        f"{w.constant(np.maximum.reduce)}({x.text}, -1, None, {t}, True)",
+        *greatest_along(w, x, -1, rows),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
         f"{exp}({out.text}, {out.text})",
         total,

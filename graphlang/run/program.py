@@ -8,7 +8,7 @@ written here. Its results have the same bits as the interpreter's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from graphlang.plan.combine import combined
 from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
+from graphlang.run.code import Code
+from graphlang.run.inline import inlined
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
 from graphlang.run.memory import Order, Pool, order_of, order_of_result, skeleton, specimen
 from graphlang.run.operand import Operand
@@ -28,34 +30,6 @@ from graphlang.types.tensor import DType
 _FOREVER = 1 << 60
 # Operations that a truth value may enter as 0 or 1, without being converted first.
 _TAKES_MASKS = frozenset({"add", "sub", "mul"})
-
-
-class Code:
-    """Statements under construction, and what they refer to."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[str, Any] = {}
-        self._known: dict[int, str] = {}
-
-    def constant(self, value: Any) -> str:
-        """The name of an array or function that stays."""
-        name = self._known.get(id(value))
-        if name is None:
-            name = self._known[id(value)] = f"c{len(self.names)}"
-            self.names[name] = value
-        return name
-
-    def function(self, parameters: Iterable[str], results: Iterable[str] = ()) -> Callable[..., Any]:
-        """Compile the statements into a function of these parameters."""
-        # As default values the names are local variables, which Python finds at once.
-        head = [*parameters, *(f"{name}={name}" for name in self.names)]
-        body = [*self.lines, f"return ({''.join(f'{r}, ' for r in results)})"]
-        source = f"def run({', '.join(head)}):\n" + "\n".join(f"    {line}" for line in body)
-        space: dict[str, Any] = dict(self.names)
-        exec(compile(source, "<program>", "exec"), space)
-        function: Callable[..., Any] = space["run"]
-        return function
 
 
 class Program:
@@ -269,6 +243,8 @@ class Program:
         """Fill an array that is there already."""
         node, shape, kind = step.node, self._shape(step.node), self._kind(step.node)
         operands = [self._values[n] for n in node.inputs]
+        if node not in self._targets and self._inline(step, operands, attrs):
+            return True
         if step.op.name in ELEMENTWISE and not _have_kinds(step, operands, kind):
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
@@ -288,6 +264,18 @@ class Program:
         self._values[node] = out
         if raw is not None:
             self._blocks[node] = raw
+        return True
+
+    def _inline(self, step: Step, operands: list[Operand], attrs: dict[str, Any]) -> bool:
+        """Write an expression with a new result."""
+        shape, kind = self._shape(step.node), self._kind(step.node)
+        text = inlined(step.op.name, self, operands, shape, kind, attrs)
+        if text is None:
+            return False
+        name = f"v{len(self._values)}"
+        self.code.lines.append(f"{name} = {text}")
+        bones = self._bones_of_result(step, attrs)
+        self._values[step.node] = Operand(name, shape, kind, bones=bones)
         return True
 
     def _hints(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> dict[str, Any]:
@@ -362,7 +350,8 @@ class Program:
 
     def _bones_of_result(self, step: Step, given: Mapping[str, Any]) -> np.ndarray | None:
         """How the array lies that a kernel makes: what it makes of zeros tells."""
-        if len(self._shape(step.node)) < 2:
+        rank = len(self._shape(step.node))
+        if rank < 2 or (step.op.name == "matmul" and rank == 2):
             return None
         operands = [specimen(self._values[n].bones)[()] for n in step.node.inputs]
         try:

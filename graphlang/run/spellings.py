@@ -15,6 +15,7 @@ import numpy as np
 
 from graphlang.plan.combine import selection
 from graphlang.run import loose, sliding
+from graphlang.run.greatest import greatest_along
 from graphlang.run.memory import order_of
 from graphlang.run.operand import Operand, Spelling, Writer
 
@@ -145,9 +146,10 @@ def _mean(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any
 
 def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
     (x,), axis = operands, attrs["axis"]
-    t = w.scratch(_flattened(x.shape, axis), out.dtype)
+    rows = w.room(_flattened(x.shape, axis), out.dtype)
+    t = w.constant(rows)
     return [
-        _reduced(w, np.maximum, x.text, axis, t, True),
+        *greatest_along(w, x, axis, rows),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
         f"{w.constant(np.exp)}({out.text}, {out.text})",
         _reduced(w, np.add, out.text, axis, t, True),
@@ -158,10 +160,11 @@ def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, 
 def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
     """With an operand `beside` in the attributes, the softmax itself is written there too."""
     (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
-    t, total = (w.scratch(_flattened(x.shape, axis), out.dtype) for _ in range(2))
+    rows = w.room(_flattened(x.shape, axis), out.dtype)
+    t, total = w.constant(rows), w.scratch(rows.shape, out.dtype)
     e = w.constant(w.room(out.shape, out.dtype, order_of(out.bones))) if beside is None else beside.text
     lines = [
-        _reduced(w, np.maximum, x.text, axis, t, True),
+        *greatest_along(w, x, axis, rows),
         f"{w.constant(np.subtract)}({x.text}, {t}, {out.text})",
         f"{w.constant(np.exp)}({out.text}, {e})",
         _reduced(w, np.add, e, axis, total, True),
@@ -174,14 +177,6 @@ def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
 def _flattened(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     at = axis % len(shape)
     return (*shape[:at], 1, *shape[at + 1 :])
-
-
-def _gather(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
-    x, indices = operands
-    if len(x.shape) != 2 or len(indices.shape) != 1 or attrs["axis"] not in (-1, 1):
-        return None
-    rows = w.constant(np.arange(x.shape[0]))
-    return [f"{w.constant(np.copyto)}({out.text}, {x.text}[{rows}, {indices.text}])"]
 
 
 def _one_hot(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
@@ -297,7 +292,6 @@ _SPELLINGS: dict[str, Spelling] = {
     "mean": _mean,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
-    "gather": _gather,
     "one_hot": _one_hot,
     "to_float": _to_float,
     "argmax": _argmax,

@@ -8,6 +8,7 @@ bits of the whole batch in one piece: its sums are taken in another order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
@@ -23,22 +24,24 @@ from graphlang.run.program import Program
 
 
 class Threads:
-    """Some threads that work together, with BLAS held to one of its own as long as they exist.
+    """Some threads that work together.
 
     Parameters
     ----------
     count : int
         At least 2; the thread that asks is one of them.
+    holds_blas : bool
+        Whether BLAS is held to one thread as long as these exist.
 
     Raises
     ------
     GraphlangError
-        E0919 if threadpoolctl is not installed.
+        E0919 if BLAS is to be held, but threadpoolctl is not installed.
     """
 
-    def __init__(self, count: int):
+    def __init__(self, count: int, *, holds_blas: bool = True):
         self.count = count
-        self._limit = _one_blas_thread()
+        self._limit = _one_blas_thread() if holds_blas else None
         self._pool = ThreadPoolExecutor(count - 1, thread_name_prefix="graphlang")
 
     def each(self, tasks: list[Any]) -> list[Any]:
@@ -57,7 +60,18 @@ class Threads:
     def close(self) -> None:
         """End the threads, and give BLAS back its own."""
         self._pool.shutdown()
-        self._limit.restore_original_limits()
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+
+
+def available() -> int:
+    """How many threads may work at the same time: as many as BLAS would start, by what it is told."""
+    told = [
+        os.environ.get(name, "") for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    ]
+    counts = [int(text) for text in told if text.isdecimal() and int(text) > 0]
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return min([*counts, len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1])
 
 
 def _silent(task: Any) -> Any:

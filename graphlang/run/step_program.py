@@ -19,14 +19,17 @@ import numpy as np
 
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
-from graphlang.plan.split import rows_of, split
-from graphlang.run.program import Code, Program
+from graphlang.plan.split import rows_of, split, work
+from graphlang.run.code import Code
+from graphlang.run.program import Program
 from graphlang.run.spellings import ELEMENTWISE, elementwise
 from graphlang.run.split_program import SplitProgram, Threads
 from graphlang.types.tensor import DType
 
 # Entries that are updated at once: a few vectors of so many fit into the second-level cache.
 PIECE = 32_768
+# Floating-point operations of a step that are worth waking up another thread for.
+LEAST_WORK = 10_000_000
 
 
 class Layout:
@@ -103,11 +106,13 @@ class StepProgram:
     sizes : mapping of str to int
     dtype : numpy float type
     threads : Threads, optional
-        They share the batch if its rows can be kept apart, and the update.
+        They share the batch if its rows can be kept apart.
     fed : sequence of str
         The inputs that have a row for each of the batch.
     is_exact : bool
         Whether sums are to be taken in the interpreter's order; with threads they are not.
+    helpers : Threads, optional
+        They share the update, which changes no bit of it.
     """
 
     def __init__(
@@ -121,6 +126,7 @@ class StepProgram:
         fed: Sequence[str] = (),
         *,
         is_exact: bool = True,
+        helpers: Threads | None = None,
     ):
         update = _flat_update(step, layout)
         self._layout = layout
@@ -136,8 +142,9 @@ class StepProgram:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
         self._asked = [*wanted, *following.values(), *scalars]
-        rows = rows_of(step.model.by_path[path] for path in fed)
-        parted = split(step.nodes, asked, rows, sizes) if threads is not None and rows is not None else None
+        rows = rows_of(step.model.by_path[path] for path in fed) if threads is not None else None
+        is_worth_it = rows is not None and work(step.nodes, asked, sizes) >= LEAST_WORK
+        parted = split(step.nodes, asked, rows, sizes) if is_worth_it and rows is not None else None
         self.program: Program | SplitProgram
         if parted is not None and rows is not None and threads is not None:
             self.program = SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)
@@ -150,8 +157,8 @@ class StepProgram:
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
         self._whole_update = update
-        self._updates = update.compiled(layout, threads) if update is not None else []
-        self._threads, self._scalars = threads, scalars
+        self._updates = update.compiled(layout, helpers) if update is not None else []
+        self._helpers, self._scalars = helpers, scalars
 
     def _is_among(self, layout: Layout, node: Node) -> bool:
         """Whether a value is a view of a parameter or of a state."""
@@ -193,8 +200,8 @@ class StepProgram:
         for array, value in following:
             array[...] = value
         given = [found[node] for node in self._scalars]
-        if self._threads is not None and len(self._updates) > 1:
-            self._threads.each([partial(update, *given) for update in self._updates])
+        if self._helpers is not None and len(self._updates) > 1:
+            self._helpers.each([partial(update, *given) for update in self._updates])
             return
         for update in self._updates:
             update(*given)
@@ -218,9 +225,9 @@ class _FlatUpdate:
     next_weight: Node
     next_states: tuple[Node, ...]
 
-    def compiled(self, layout: Layout, threads: Threads | None = None) -> list[Callable[..., None]]:
+    def compiled(self, layout: Layout, helpers: Threads | None = None) -> list[Callable[..., None]]:
         """Functions of the scalars that together update the vectors of a layout, piece by piece."""
-        count = min(threads.count, max(1, layout.size // PIECE)) if threads is not None else 1
+        count = min(helpers.count, max(1, layout.size // PIECE)) if helpers is not None else 1
         marks = [layout.size * k // count for k in range(count + 1)]
         return [self.written(layout, a, b).function() for a, b in pairwise(marks)]
 

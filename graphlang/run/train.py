@@ -22,17 +22,19 @@ from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
-from graphlang.run.divergence import broken_update, divergence, is_finite
+from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
-from graphlang.run.split_program import Threads
+from graphlang.run.split_program import Threads, available
 from graphlang.run.step_program import Layout, StepProgram
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.
 _SEED_SHIFT = 32
+# From so many parameters on, the update is shared by two threads: it does nothing but read and write memory.
+_SHARED_UPDATE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,31 +104,44 @@ class Engine:
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
         self._threads = Threads(trainer.threads) if trainer.threads > 1 else None
+        self._helpers = self._threads
+        if self._threads is None and self.layout.size >= _SHARED_UPDATE and available() > 1:
+            self._helpers = Threads(2, holds_blas=False)
 
     def close(self) -> None:
         """End the threads, if there are any."""
-        if self._threads is not None:
-            self._threads.close()
+        if self._helpers is not None:
+            self._helpers.close()
 
-    @property
-    def gradient(self) -> np.ndarray:
-        """All gradients as one vector."""
-        return self.layout.gradient
+    def step(self, count: int, leaves: Mapping[str, Any], seed: int) -> tuple[dict[Node, Any] | None, bool]:
+        """Forward, backward, and the update if the loss and all gradients are finite.
 
-    def compute(self, count: int, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any] | None:
-        """Forward and backward; None where a kernel fails, which the interpreter can explain."""
-        if count not in self._programs:
-            self._programs[count] = self._trainer.program(self.layout, count, self._threads)
-        try:
-            with np.errstate(all="ignore"):
-                return self._programs[count].forward_backward(leaves, seed)
-        except KERNEL_ERRORS:
-            return None
-
-    def update(self, count: int, found: Mapping[Node, Any]) -> None:
-        """Change parameters and states."""
+        Returns
+        -------
+        dict of Node to value, or None
+            The loss and what else is reported; None where a kernel fails, which the interpreter can explain.
+        bool
+            Whether the parameters were updated.
+        """
+        program = self._programs.get(count) or self._compiled(count)
         with np.errstate(all="ignore"):
-            self._programs[count].update(found)
+            try:
+                found = program.forward_backward(leaves, seed)
+            except KERNEL_ERRORS:
+                return None, False
+            if not math.isfinite(found[self._trainer.step.loss]) or not self._is_finite():
+                return found, False
+            program.update(found)
+        return found, True
+
+    def _is_finite(self) -> bool:
+        """Whether all gradients are; looks at each only if their squares' sum is not."""
+        flat = self.layout.gradient
+        return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+
+    def _compiled(self, count: int) -> StepProgram:
+        self._programs[count] = self._trainer.program(self.layout, count, self._threads, self._helpers)
+        return self._programs[count]
 
 
 class Trainer:
@@ -218,7 +233,13 @@ class Trainer:
             self.check(progress)
             yield self._end_epoch(progress)
 
-    def program(self, layout: Layout, count: int, threads: Threads | None = None) -> StepProgram:
+    def program(
+        self,
+        layout: Layout,
+        count: int,
+        threads: Threads | None = None,
+        helpers: Threads | None = None,
+    ) -> StepProgram:
         """The step compiled for batches of `count` rows."""
         return StepProgram(
             self.step,
@@ -229,6 +250,7 @@ class Trainer:
             threads,
             self.feed.names,
             is_exact=not self.is_fast,
+            helpers=helpers,
         )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:
@@ -248,13 +270,11 @@ class Trainer:
 
     def _one_step(self, engine: Engine, progress: Progress, inputs: Mapping[str, Any]) -> float:
         count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
-        times = self._clock(progress)
-        found = engine.compute(count, {**inputs, **times}, self.step_seed(progress.step + 1))
+        leaves = {**inputs, **self._clock(progress)} if self._times else inputs
+        found, is_done = engine.step(count, leaves, self.step_seed(progress.step + 1))
         loss = float(found[self.step.loss]) if found is not None else math.nan
-        if found is None or not math.isfinite(loss) or not is_finite(engine.gradient):
-            leaves = {**progress.values, **inputs, **times}
-            raise divergence(self, progress, leaves, count, loss)
-        engine.update(count, found)
+        if found is None or not is_done:
+            raise divergence(self, progress, {**progress.values, **leaves}, count, loss)
         weight = count or 1
         for name, node in self.reported.items():
             progress.sums[name] = progress.sums.get(name, 0.0) + float(found[node]) * weight

@@ -29,7 +29,8 @@ class RecordType(type):
     """Turns the annotations of a class into slots and parameters."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> RecordType:
-        own = tuple(space.get("__annotations__", ()))
+        kinds: dict[str, str] = space.get("__annotations__", {})
+        own = tuple(kinds)
         values = {f: space.pop(f) for f in own if f in space}
         space["__slots__"] = own
         space["__init__"] = _first_init
@@ -40,12 +41,20 @@ class RecordType(type):
         cls._fields = (*above._fields, *(f for f in own if f not in options))
         cls._options = above._options | options
         cls._defaults = above._defaults | plain
+        cls._parts = (*above._parts, *(f for f in own if f not in options and kinds[f] not in _PLAIN))
         made: RecordType = cls
         return made
 
 
+# Annotations of fields that hold no records.
+_PLAIN = frozenset(
+    ("Span", "SourceFile", "str", "str | None", "tuple[str, ...]", "bool", "int", "int | float")
+)
+
+
 class _Nothing:
     _fields: ClassVar[tuple[str, ...]] = ()
+    _parts: ClassVar[tuple[str, ...]] = ()
     _options: ClassVar[dict[str, Any]] = {}
     _defaults: ClassVar[dict[str, Any]] = {}
 
@@ -72,3 +81,15 @@ def names_of(node: Any) -> tuple[str, ...]:
     """The names of a record's fields, options aside."""
     names: tuple[str, ...] = type(node)._fields
     return names
+
+
+def parts_of(node: Any) -> list[Any]:
+    """The records that a record holds, in the order of its fields."""
+    found: list[Any] = []
+    for name in type(node)._parts:
+        value = getattr(node, name)
+        if type(value) is tuple:
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found

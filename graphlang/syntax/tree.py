@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphlang.source import SourceFile, Span
-from graphlang.syntax.record import RecordType, names_of, option
+from graphlang.syntax.record import RecordType, names_of, option, parts_of
 
 MAX_DEPTH = 100
 
@@ -410,11 +410,7 @@ def walk(root: Syntax) -> Iterator[Syntax]:
     while stack:
         node = stack.pop()
         yield node
-        below: list[Syntax] = []
-        for name in names_of(node):
-            value = getattr(node, name)
-            if isinstance(value, Syntax):
-                below.append(value)
-            elif isinstance(value, tuple) and name != "span":
-                below.extend(v for v in value if isinstance(v, Syntax))
-        stack.extend(reversed(below))
+        below: list[Syntax] = parts_of(node)
+        if below:
+            below.reverse()
+            stack += below

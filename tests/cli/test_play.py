@@ -35,9 +35,11 @@ def played(*arguments: str, cache: Path) -> Iterator[tuple[subprocess.Popen[str]
 
 
 def test_it_prints_an_address_serves_the_page_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    with played(str(tmp_path / "new.graph"), cache=tmp_path) as (process, url):
-        with urllib.request.urlopen(url) as page:
-            assert b"graphlang play" in page.read()
+    with (
+        played(str(tmp_path / "new.graph"), cache=tmp_path) as (process, url),
+        urllib.request.urlopen(url) as page,
+    ):
+        assert b"graphlang play" in page.read()
     assert process.returncode == 0
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from graphlang.draw.dot import dot_text, to_pydot
 from graphlang.draw.scene import View, make_scene
 from graphlang.graph.model import Model
+from graphlang.types.tensor import DType, TensorType
 from tests.draw.models import Maker, fork, nested, neuron, xyz
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,6 +85,19 @@ def test_graphviz_accepts_every_view_without_a_word(theme: str):
     model = nested()
     values = {n.path: 1.0 for n in model.nodes}
     laid_out(dot_text(make_scene(model, values, values, View(depth=2, show=frozenset({"values", "names"})))))
+
+
+@needs_dot
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_graphviz_accepts_matrices_with_and_without_names(direction: str):
+    make = Maker()
+    x = make.leaf("x", kind=TensorType(DType.FLOAT, (2, 2)))
+    model = make.model(make.op("f", "exp", make.op("h", "tanh", x, named=True), named=True))
+    values = {n.path: np.array([[0.5, -1.5], [2.0, 0.25]]) for n in model.nodes}
+    show = frozenset({"values", "grads", "names"})
+    for gradients in (values, {}):
+        text = dot_text(make_scene(model, values, gradients, View(show=show, direction=direction)))
+        assert ">−1.50<" in laid_out(text)
 
 
 @needs_dot

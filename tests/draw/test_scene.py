@@ -139,7 +139,7 @@ def test_more_than_a_picture_holds_is_refused_until_boxes_are_closed():
     h = make.leaf("x")
     make.box("net", "network", "net")
     make.builder.scope = "net"
-    for k in range(3100):
+    for k in range(6100):
         h = make.op(f"net.h{k}", "tanh", h)
     model = make.model(h)
     assert labels(make_scene(model), "network") == ["net"]
@@ -147,5 +147,5 @@ def test_more_than_a_picture_holds_is_refused_until_boxes_are_closed():
         make_scene(model, view=View(depth=1))
     (problem,) = caught.value.diagnostics
     assert problem.code == "E0914"
-    assert "3,100 gates" in problem.message
+    assert "6,100 gates" in problem.message
     assert "--depth" in (problem.suggestion or "")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 from xml.etree import ElementTree
+
+import pytest
 
 from graphlang.draw.dot import dot_text
 from graphlang.draw.geometry import Placed
 from graphlang.draw.layout import lay_out
 from graphlang.draw.scene import View, make_scene
 from graphlang.draw.svg import svg_text
+from graphlang.types.tensor import DType, TensorType
 from tests.draw.models import Maker, fork, nested, neuron, xyz
 from tests.draw.test_dot import HOSTILE
 
+GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -62,6 +67,49 @@ def test_hostile_names_survive():
     assert {'q"uo"te', "<b>&amp;", "a:b", "new line"} <= texts
 
 
+@pytest.mark.parametrize("name", ["xyz", "fork-down", "layers"])
+def test_our_own_pictures_are_painted_as_before(name: str, accept: bool):
+    model, values, gradients = fork()
+    scenes = {
+        "xyz": make_scene(*xyz()),
+        "fork-down": make_scene(
+            model, values, gradients, View(direction="TB"), {("c", 1): 2.0, ("d", 0): 3.0}
+        ),
+        "layers": make_scene(nested(), view=View(depth=2)),
+    }
+    path, text = GOLDEN / f"{name}.svg", svg_text(scenes[name])
+    if accept:
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_a_picture_says_what_it_is_to_those_who_do_not_see_it():
+    root = ElementTree.fromstring(svg_text(make_scene(nested(), view=View(depth=1))))
+    assert (root.get("role"), root.get("aria-label")) == ("img", "nested")
+    assert root.findtext(f"{SVG}title") == "nested"
+    said = "A computation graph of 2 gates and 2 closed networks and 1 open box."
+    assert root.findtext(f"{SVG}desc") == said
+    assert not list(root.iter(f"{SVG}script"))
+
+
+def test_every_item_and_wire_has_an_id_a_class_and_a_title():
+    scene = make_scene(*neuron())
+    root = ElementTree.fromstring(svg_text(scene))
+    groups = {g.get("id"): g for g in root.iter(f"{SVG}g") if g.get("id")}
+    assert set(groups) == {i.id for i in scene.items} | {w.id for w in scene.wires}
+    for group in groups.values():
+        assert group.get("class")
+        assert group.findtext(f"{SVG}title")
+
+
+def test_colours_are_literal_for_renderers_without_style_sheets():
+    text = svg_text(make_scene(*xyz()))
+    assert "var(" not in text
+    for line in text.splitlines():
+        if line.startswith(("<text", "<path", "<circle", "<rect")):
+            assert 'fill="#' in line or 'stroke="#' in line
+
+
 def test_slides_follow_the_readers_colours_and_fixed_themes_do_not():
     assert "prefers-color-scheme" in svg_text(make_scene(*xyz()))
     assert "prefers-color-scheme" not in svg_text(make_scene(*xyz(), View(theme="dark")))
@@ -100,3 +148,16 @@ def test_hundreds_of_inputs_stand_where_they_are_used():
     )
     where = {p.id: p.x for p in layout.placed if p.kind == "item"}
     assert where["x"] < where["w100"] < where["w199"] < where["h199"]
+
+
+def test_what_only_the_loss_uses_stands_beside_it():
+    make = Maker()
+    h = make.leaf("x", kind=TensorType(DType.FLOAT, (2,)))
+    labels = make.op("labels", "neg", make.leaf("y", kind=TensorType(DType.FLOAT, (2,))))
+    for k in range(6):
+        h = make.op(f"h{k}", "tanh", h)
+    loss = make.op("loss", "sub", h, labels, named=True)
+    where = {p.id: p for p in lay_out(make_scene(make.model(loss))).placed}
+    assert where["h3"].x < where["y"].x < where["labels"].x < where["loss"].x
+    assert where["labels"].y > where["h5"].y
+    assert {where[f"h{k}"].y for k in range(6)} == {where["x"].y}

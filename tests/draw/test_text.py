@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from graphlang.draw import text
-from graphlang.draw.text import folded_symbol, name_parts, number_style, shown_numbers, value_lines
+from graphlang.draw.text import (
+    exact_text,
+    folded_symbol,
+    name_parts,
+    number_style,
+    shown_numbers,
+    value_lines,
+)
 
 
 def written(*numbers: float, digits: int | None = None) -> list[str]:
@@ -43,10 +50,22 @@ def test_nan_and_infinities_do_not_change_the_others():
     assert written(math.nan, math.inf, -math.inf, 2.0) == ["nan", "∞", "−∞", "2"]
 
 
-def test_tensors_are_written_in_full_up_to_four_elements():
+def test_vectors_are_written_in_full_up_to_four_elements_and_matrices_up_to_four_rows_and_columns():
     style = number_style([0.1, 0.5, -0.3, 0.8])
     assert value_lines(np.array([0.1, 0.5]), style) == ("[0.10, 0.50]",)
-    assert value_lines(np.array([[0.1, 0.5], [-0.3, 0.8]]), style) == ("[[0.10, 0.50],", "[−0.30, 0.80]]")
+    assert value_lines(np.array([[0.1, 0.5], [-0.3, 0.8]]), style) == ("0.10\t0.50", "−0.30\t0.80")
+    assert len(value_lines(np.eye(4), style)) == 4
+    assert len(value_lines(np.ones((5, 2)), style)) == len(value_lines(np.ones((2, 5)), style)) == 1
+    assert value_lines(np.ones((4, 1, 1)), style) == ("[4, 1, 1]  1.00",)
+
+
+def test_a_tooltip_has_a_matrix_in_one_line():
+    assert exact_text(np.array([[0.1, 0.5], [-1 / 3, 0.8]])) == "[[0.1, 0.5], [−0.33333333, 0.8]]"
+
+
+def test_a_mask_of_huge_numbers_hides_none_of_the_others():
+    assert number_style([-1e30, 0.0123]).text(0.0123) == "0.0123"
+    assert number_style([1.0, 0.5, 1e-17]).text(1e-17) == "0.00"
 
 
 def test_larger_tensors_are_written_as_shape_and_range():

@@ -82,7 +82,7 @@ def test_every_formula_computes_the_same_everywhere(formula: str) -> None:
 @NEEDS_COMPILER
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.graph")), ids=lambda p: p.stem)
 def test_a_function_of_an_example_is_what_its_run_says(path: Path) -> None:
-    if path.stem == "vgg16":
+    if path.stem in ("vgg16", "transformer"):
         pytest.skip("it has no values to run with")
     model = graphlang.load(path)
     try:

@@ -304,3 +304,15 @@ def test_reading_time_grows_linearly() -> None:
 
     seconds(100)
     assert seconds(8000) < 40 * seconds(1000) + 0.5
+
+
+def test_walking_a_tree_meets_every_record_in_it() -> None:
+    """What `walk` leaves out as plain is compared with all that the fields hold."""
+    for path in sorted((Path(__file__).parents[2] / "examples").glob("*.graph")):
+        file = read(path.read_text(encoding="utf-8"))
+        met = {id(node) for node in tree.walk(file)}
+        for node in tree.walk(file):
+            for name in names_of(node):
+                value = getattr(node, name)
+                for part in value if type(value) is tuple else (value,):
+                    assert id(part) in met or not isinstance(part, tree.Syntax)

@@ -57,7 +57,7 @@ export function makeEditor(parent, { onChange, onLine, nonce }) {
     // Tab is left to the browser, so that the keyboard gets out of the editor.
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...lintKeymap]),
     EditorView.cspNonce.of(nonce),
-    EditorView.contentAttributes.of({ "aria-label": "Text of the model", spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": "Text of the model", spellcheck: "false", tabindex: "0" }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) {
         onChange(update.changes, update.transactions.some((t) => t.annotation(byProgram)));

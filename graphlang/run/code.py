@@ -1,0 +1,38 @@
+"""Text that is compiled into a function: statements, and the arrays and functions they refer to.
+
+The text holds only names and numbers that are written by us; what it refers to are functions of NumPy,
+kernels of operations, and arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class Code:
+    """Statements under construction, and what they refer to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+        self._known: dict[int, str] = {}
+
+    def constant(self, value: Any) -> str:
+        """The name of an array or function that stays."""
+        name = self._known.get(id(value))
+        if name is None:
+            name = self._known[id(value)] = f"c{len(self.names)}"
+            self.names[name] = value
+        return name
+
+    def function(self, parameters: Iterable[str], results: Iterable[str] = ()) -> Callable[..., Any]:
+        """Compile the statements into a function of these parameters."""
+        # As default values the names are local variables, which Python finds at once.
+        head = [*parameters, *(f"{name}={name}" for name in self.names)]
+        body = [*self.lines, f"return ({''.join(f'{r}, ' for r in results)})"]
+        source = f"def run({', '.join(head)}):\n" + "\n".join(f"    {line}" for line in body)
+        space: dict[str, Any] = dict(self.names)
+        exec(compile(source, "<program>", "exec"), space)
+        function: Callable[..., Any] = space["run"]
+        return function
