@@ -36,13 +36,14 @@ def main() -> int:
         found = []
         for result in measure(workloads.load(name), how):
             found.append(result)
+            if options.docs:  # at once: a run that is stopped keeps what it has
+                record.save({"machine": where, "results": [result]})
             if not options.json:
                 print(report.section(result), flush=True)
         if (table := report.growth(found)) and not options.json:
             print(f"{table}\n", flush=True)
         results += found
         if options.docs:
-            record.save({"machine": where, "results": found})
             page.write()
     if options.json:
         print(json.dumps({"machine": where, "results": results}, indent=1, ensure_ascii=False))

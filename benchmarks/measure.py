@@ -25,7 +25,7 @@ from benchmarks.harness import Contender, Workload, difference
 
 ROOT = Path(__file__).resolve().parents[1]
 # Seconds until a contender is given up, setting up or in one burst.
-PATIENCE = 300.0
+PATIENCE = 600.0
 # After so many seconds of rounds no further one is begun.
 SHARE = 120.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

@@ -48,19 +48,22 @@ def text(kept: record.Record) -> str:
 def _overview(results: list[dict[str, Any]]) -> str:
     compared = [(r, ours, peer) for r in results if (peer := best_peer(r)) for ours in _ours(r)]
     rows = [_glance(r, ours, peer) for r, ours, peer in compared]
-    said = [
-        (
-            ours["to_peer"],
-            f"`{r['workload']}`, {r['size']}: {ours['name']}, {times(ours['to_peer'])} × its time",
-        )
-        for r, ours, _ in compared
-    ]
-    behind = [text for ratio, text in said if ratio > LEVEL]
-    ahead = [text for ratio, text in said if ratio < 1 / LEVEL]
     lines = ["## At a glance", "", report.aligned(GLANCE, rows, texts=4), ""]
-    lines += ["Slower than the best peer:", "", *_listed(behind), ""]
-    lines += ["Faster than the best peer:", "", *_listed(ahead)]
-    return "\n".join(lines) + "\n"
+    groups: dict[str, list[str]] = {"Slower than the best peer": [], "Faster than it": [], "In between": []}
+    for r in results:
+        if found := [(c["name"], c["to_peer"]) for c in _ours(r) if c["to_peer"] is not None]:
+            said = ", ".join(f"{name} {times(ratio)} ×" for name, ratio in found)
+            groups[_standing([ratio for _, ratio in found])].append(f"`{r['workload']}`, {r['size']}: {said}")
+    for name, items in groups.items():
+        lines += [f"{name}:", "", *([f"- {item}" for item in items] or ["- nothing"]), ""]
+    return "\n".join(lines)
+
+
+def _standing(ratios: list[float]) -> str:
+    """Where all ways of using graphlang stand beside the best peer."""
+    if min(ratios) > LEVEL:
+        return "Slower than the best peer"
+    return "Faster than it" if max(ratios) < 1 / LEVEL else "In between"
 
 
 GLANCE = (
@@ -82,10 +85,6 @@ def _glance(r: dict[str, Any], ours: dict[str, Any], peer: dict[str, Any]) -> li
         times(ours["to_floor"]),
         times(ours["memory"] / peer["memory"]),
     ]
-
-
-def _listed(items: list[str]) -> list[str]:
-    return [f"- {item}" for item in items] or ["- nothing"]
 
 
 def _ours(r: dict[str, Any]) -> list[dict[str, Any]]:

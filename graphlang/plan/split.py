@@ -315,6 +315,22 @@ def _afterwards(
     return [n for n in made if n in reached], used, then
 
 
+def work(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]) -> int:
+    """Floating-point operations of what is wanted, roughly."""
+    needed = ancestors(wanted)
+    total = 0
+    for node in nodes:
+        if node in needed and not node.is_leaf:
+            count = find(node.op).flops
+            cost = (
+                count(*(n.type for n in node.inputs), out=node.type, **node.attrs)
+                if count
+                else node.type.size
+            )
+            total += int(resolve(cost, sizes))
+    return total
+
+
 def rows_of(inputs: Iterable[Node]) -> str | None:
     """The free size that counts the rows of these inputs, if all have the same and have it first."""
     names: set[str] = set()

@@ -17,7 +17,7 @@ import numpy as np
 from graphlang.graph.node import Node
 from graphlang.ops import im2col
 from graphlang.ops.windows import borders, pair, places
-from graphlang.run.memory import Order, order_of_result
+from graphlang.run.memory import Order, order_of, order_of_result
 from graphlang.run.operand import Operand, Spelling, Writer
 
 CHANNELS_LAST: Order = (0, 2, 3, 1)
@@ -105,6 +105,14 @@ def _blocks(w: Writer, windows: np.ndarray, take: Any) -> Iterator[Block]:
     """As `im2col.blocks_of` does it; `take` gives the memory of each block."""
     n, rows, columns, hh, ww, c = windows.shape
     width = hh * ww * c
+    if hh * ww == 1:
+        lines: tuple[str, ...] = ()
+        flat = windows.reshape(-1, c)
+        if not np.may_share_memory(flat, windows):
+            room = take((windows.size,), windows.dtype)
+            flat, lines = room.reshape(-1, c), (_copy(w, room.reshape(windows.shape), w.constant(windows)),)
+        yield Block(0, n, flat, lines)
+        return
     many = max(1, min(n, im2col.CACHED // max(1, rows * columns * width)))
     for start in range(0, n, many):
         stop = min(n, start + many)
@@ -151,11 +159,11 @@ def _correlated(
 ) -> list[str] | None:
     count, _, hh, ww = filters.shape
     pixels = out.array.transpose(CHANNELS_LAST) if out.array is not None else None
-    if hh * ww == 1 or pixels is None or not pixels.flags.c_contiguous:
+    if pixels is None or not pixels.flags.c_contiguous:
         return None
     n, rows, columns, _ = pixels.shape
     entries = n * rows * columns * hh * ww * x.shape[1]
-    is_kept = kept is not None and entries * out.dtype.itemsize <= KEPT_BYTES
+    is_kept = kept is not None and hh * ww > 1 and entries * out.dtype.itemsize <= KEPT_BYTES
     lines, blocks = _gathered(w, x, (hh, ww), attrs, is_kept)
     if is_kept:
         w.keep(kept, blocks)
@@ -203,7 +211,7 @@ def conv2d_weights(
     """`conv2d_weights`, from the patches that the convolution gathered if it kept them."""
     x, y = operands
     size, count = tuple(attrs["size"]), y.shape[1]
-    if attrs["groups"] != 1 or math.prod(size) == 1 or not (x.dtype == y.dtype == out.dtype):
+    if attrs["groups"] != 1 or not (x.dtype == y.dtype == out.dtype):
         return None
     kept = w.recalled(attrs.get("kept"))
     lines, blocks = ([], kept) if kept is not None else _gathered(w, x, size, attrs, False)
@@ -222,11 +230,26 @@ def conv2d_weights(
 # --- pooling -----------------------------------------------------------------------------------------
 
 
-def _greatest(w: Writer, parts: list[np.ndarray], into: np.ndarray) -> list[str]:
+def _folded(w: Writer, function: Any, parts: list[np.ndarray], into: np.ndarray) -> list[str]:
+    """One part after the other, joined by a function of two."""
     if len(parts) == 1:
         return [_copy(w, into, w.constant(parts[0]))]
-    lines = [_call(w, np.maximum, parts[0], parts[1], into)]
-    return [*lines, *(_call(w, np.maximum, into, part, into) for part in parts[2:])]
+    lines = [_call(w, function, parts[0], parts[1], into)]
+    return [*lines, *(_call(w, function, into, part, into) for part in parts[2:])]
+
+
+def _pooled(w: Writer, function: Any, x: np.ndarray, out: np.ndarray, attrs: dict[str, Any]) -> list[str]:
+    """The entries of each window joined by a function, first those of a column."""
+    (high, wide), (down, across) = _windows(attrs)
+    rows, columns = out.shape[2:]
+    lines: list[str] = []
+    joined = x[:, :, places(rows, down, 0)]
+    if high > 1:
+        parts = [x[:, :, places(rows, down, i)] for i in range(high)]
+        joined = w.room(joined.shape, x.dtype, order_of_result(parts[:2]))
+        lines = _folded(w, function, parts, joined)
+    sides = [joined[:, :, :, places(columns, across, j)] for j in range(wide)]
+    return [*lines, *_folded(w, function, sides, out)]
 
 
 def max_pool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
@@ -234,16 +257,32 @@ def max_pool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str
     (x,) = operands
     if x.array is None or out.array is None or _has_frame(attrs):
         return None
+    return _pooled(w, np.maximum, x.array, out.array, attrs)
+
+
+def avg_pool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`avg_pool2d` without a frame."""
+    (x,) = operands
+    if x.array is None or out.array is None or _has_frame(attrs):
+        return None
+    share = np.array(1 / math.prod(_windows(attrs)[0]), out.dtype)
+    lines = _pooled(w, np.add, x.array, out.array, attrs)
+    return [*lines, _call(w, np.multiply, out.array, share, out.array)]
+
+
+def avg_unpool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """`avg_unpool2d` without a frame."""
+    (g,) = operands
+    if out.array is None or _has_frame(attrs) or g.dtype != out.dtype:
+        return None
     (high, wide), (down, across) = _windows(attrs)
-    rows, columns = out.shape[2:]
-    lines: list[str] = []
-    tallest = x.array[:, :, places(rows, down, 0)]
-    if high > 1:
-        parts = [x.array[:, :, places(rows, down, i)] for i in range(high)]
-        tallest = w.room(tallest.shape, x.dtype, order_of_result(parts[:2]))
-        lines = _greatest(w, parts, tallest)
-    sides = [tallest[:, :, :, places(columns, across, j)] for j in range(wide)]
-    return [*lines, *_greatest(w, sides, out.array)]
+    share = w.room(g.shape, out.dtype, order_of(g.bones))
+    factor = w.constant(np.array(1 / (high * wide), out.dtype))
+    lines = [f"{w.constant(np.multiply)}({g.text}, {factor}, {w.constant(share)})", _copy(w, out.array, "0")]
+    for i, j in np.ndindex(high, wide):
+        at = out.array[:, :, places(g.shape[2], down, i), places(g.shape[3], across, j)]
+        lines.append(_call(w, np.add, at, share, at))
+    return lines
 
 
 def max_unpool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
@@ -267,21 +306,14 @@ def max_unpool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
     in_column = hits[0].view(np.uint8)
     if high > 1:
         in_column = w.room(side, np.uint8)
-        lines += _total(w, [hit.view(np.uint8) for hit in hits], in_column)
-    lines += _total(w, [in_column[:, :, :, j] for j in range(wide)], ties)
+        lines += _folded(w, np.add, [hit.view(np.uint8) for hit in hits], in_column)
+    lines += _folded(w, np.add, [in_column[:, :, :, j] for j in range(wide)], ties)
     lines.append(_call(w, np.maximum, ties, np.ones((), np.uint8), ties))
     share = w.room((n, rows, columns, c), out.dtype)
     lines.append(_copy(w, count, w.constant(ties)))
     lines.append(f"{w.constant(np.divide)}({_turned_text(w, g)}, {w.constant(count)}, {w.constant(share)})")
     lines.append(_copy(w, stretched, w.constant(share[:, :, :, None])))
     return [*lines, *(_call(w, np.multiply, hits[i], stretched, results[:, :, i]) for i in range(high))]
-
-
-def _total(w: Writer, parts: list[np.ndarray], into: np.ndarray) -> list[str]:
-    if len(parts) == 1:
-        return [_copy(w, into, w.constant(parts[0]))]
-    lines = [_call(w, np.add, parts[0], parts[1], into)]
-    return [*lines, *(_call(w, np.add, into, part, into) for part in parts[2:])]
 
 
 def _has_frame(attrs: dict[str, Any]) -> bool:
@@ -297,6 +329,8 @@ SPELLINGS: dict[str, Spelling] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "conv2d_weights": conv2d_weights,
+    "avg_pool2d": avg_pool2d,
+    "avg_unpool2d": avg_unpool2d,
     "max_pool2d": max_pool2d,
     "max_unpool2d": max_unpool2d,
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
-from graphlang.plan.split import rows_of, split
+from graphlang.plan.split import rows_of, split, work
 from graphlang.run.code import Code
 from graphlang.run.program import Program
 from graphlang.run.spellings import ELEMENTWISE, elementwise
@@ -28,6 +28,8 @@ from graphlang.types.tensor import DType
 
 # Entries that are updated at once: a few vectors of so many fit into the second-level cache.
 PIECE = 32_768
+# Floating-point operations of a step that are worth waking up another thread for.
+LEAST_WORK = 10_000_000
 
 
 class Layout:
@@ -67,6 +69,13 @@ class Layout:
             if path not in self.held:
                 kind = {DType.FLOAT: dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[node.type.dtype]
                 self.held[path] = np.zeros(tuple(int(s) for s in node.shape), kind)
+
+    @cached_property
+    def vectors(self) -> list[np.ndarray]:
+        """All parameters and states as vectors, each number in one of them."""
+        flat = [self.weight, *self.flat_states]
+        others = [a for a in self.held.values() if not any(np.may_share_memory(a, v) for v in flat)]
+        return [*flat, *(a.reshape(-1) for a in others)]
 
     def _views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         views, at = {}, 0
@@ -140,8 +149,9 @@ class StepProgram:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
         self._asked = [*wanted, *following.values(), *scalars]
-        rows = rows_of(step.model.by_path[path] for path in fed)
-        parted = split(step.nodes, asked, rows, sizes) if threads is not None and rows is not None else None
+        rows = rows_of(step.model.by_path[path] for path in fed) if threads is not None else None
+        is_worth_it = rows is not None and work(step.nodes, asked, sizes) >= LEAST_WORK
+        parted = split(step.nodes, asked, rows, sizes) if is_worth_it and rows is not None else None
         self.program: Program | SplitProgram
         if parted is not None and rows is not None and threads is not None:
             self.program = SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)

@@ -48,10 +48,9 @@ class Folder:
     def holds(self, path: str) -> bool:
         """Whether a path, relative to the working directory, lies in the folder once links are followed."""
         try:
-            real = os.path.realpath(path)
-        except ValueError:  # a NUL in the name
+            return os.path.commonpath([os.path.realpath(path), self.root]) == self.root
+        except ValueError:  # a NUL in the name, or another drive
             return False
-        return os.path.commonpath([real, self.root]) == self.root if os.path.isabs(real) else False
 
     def place(self, name: str) -> str:
         """The path of a `.graph` file by its name within the folder.

@@ -98,13 +98,21 @@ def test_a_table_names_who_was_left_out_and_why():
 
 
 def test_the_page_says_where_graphlang_is_behind_and_where_ahead():
-    slow = result("mlp", "small", contender("g", "graphlang", 3.0, to_peer=3.0), contender("p", "peer", 1.0))
-    fast = result("conv", "large", contender("g", "graphlang", 1.0, to_peer=0.5), contender("p", "peer", 2.0))
-    level = result("lstm", "one", contender("g", "graphlang", 1.0, to_peer=1.01), contender("p", "peer", 1.0))
-    text = page.text({"machine": MACHINE, "results": [slow, fast, level]})
-    behind, ahead = text.split("Slower than the best peer:")[1].split("Faster than the best peer:")
-    assert behind.split("\n")[2:-2] == ["- `mlp`, small: g, 3.00 × its time"]
-    assert ahead.split("##")[0].strip() == "- `conv`, large: g, 0.50 × its time"
+    def of(workload: str, *ratios: float) -> dict[str, object]:
+        ours = [contender(f"g{i}", "graphlang", x, to_peer=x) for i, x in enumerate(ratios)]
+        return result(workload, "one", *ours, contender("p", "peer", 1.0))
+
+    results = [of("mlp", 3.0, 2.0), of("conv", 0.5), of("lstm", 1.01), of("attention", 2.0, 0.5)]
+    text = page.text({"machine": MACHINE, "results": results})
+    glance = text.split("Slower than the best peer:\n")[1].split("## Task")[0]
+    slower, rest = glance.split("Faster than it:\n")
+    faster, between = rest.split("In between:\n")
+    assert slower.strip() == "- `mlp`, one: g0 3.00 ×, g1 2.00 ×"
+    assert faster.strip() == "- `conv`, one: g0 0.50 ×"
+    assert between.split("\n")[1:3] == [
+        "- `lstm`, one: g0 1.01 ×",
+        "- `attention`, one: g0 2.00 ×, g1 0.50 ×",
+    ]
 
 
 def test_new_results_take_the_places_of_old_ones_in_the_order_of_the_workloads():
@@ -123,6 +131,14 @@ def test_new_results_take_the_places_of_old_ones_in_the_order_of_the_workloads()
         ("parse", []),
     ]
     assert both["machine"]["date"] == "2026-02-02"
+
+
+def test_a_run_that_is_stopped_keeps_the_sizes_that_it_has_measured(tmp_path):
+    file = tmp_path / "results.json"
+    for size in ("10⁴ statements", "10³ statements"):
+        record.save({"machine": MACHINE, "results": [result("parse", size)]}, file)
+    kept = record.read(file)
+    assert kept is not None and [r["size"] for r in kept["results"]] == ["10³ statements", "10⁴ statements"]
 
 
 def test_results_of_another_machine_or_number_of_threads_are_not_kept_beside_new_ones():

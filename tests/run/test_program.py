@@ -211,7 +211,7 @@ a = relu(conv2d(x, w1, padding = 1) + reshape(sum(w1, axis = [1, 2, 3]), [4, 1, 
 b = max_pool2d(a, {pool})
 c = conv2d(b, w2, padding = [[1, 0], [1, 1]], stride = {stride})
 d = relu(c) -> max_pool2d(2)
-e = conv2d(d, w3)
+e = conv2d(d, w3, stride = {stride}) + sum(avg_pool2d(a, {pool}) ^ 2) * mean(avg_pool2d(b, [2, 1], stride = 1))
 f = sum(flatten(e) ^ 2) + sum(a * a) + sum(e, axis = [0, 2, 3])[0] + sum(c.T, axis = 2)[0, 0, 0]
 """
 

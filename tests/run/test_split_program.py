@@ -11,7 +11,7 @@ from graphlang.differentiate.differentiate import differentiate
 from graphlang.learning import prepare_training
 from graphlang.pipeline import compile_source
 from graphlang.plan.schedule import make_plan
-from graphlang.plan.split import Role, split
+from graphlang.plan.split import Role, split, work
 from graphlang.run.interpreter import Executable
 from graphlang.run.split_program import SplitProgram, Threads
 from graphlang.run.train import Record
@@ -153,7 +153,8 @@ def trained(text: str, threads: int) -> tuple[list[float], dict[str, Any]]:
     return losses, training.progress.values
 
 
-def test_training_in_parts_learns_the_same_and_the_same_again() -> None:
+def test_training_in_parts_learns_the_same_and_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphlang.run.step_program.LEAST_WORK", 0)
     whole, values = trained(TRAINED.format(more=""), 1)
     losses, found = trained(TRAINED.format(more=""), 2)
     assert losses != whole or any(not np.array_equal(found[p], values[p]) for p in values)
@@ -165,10 +166,18 @@ def test_training_in_parts_learns_the_same_and_the_same_again() -> None:
     assert all(np.array_equal(found[p], values_again[p]) for p in found)
 
 
-def test_a_model_that_cannot_be_split_is_trained_all_the_same() -> None:
+def test_a_model_that_cannot_be_split_is_trained_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphlang.run.step_program.LEAST_WORK", 0)
     text = TRAINED.format(more="-> dropout(0.3) -> batch_norm ")
     whole, parts = trained(text, 1), trained(text, 2)
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-9)
+
+
+def test_the_work_of_a_step_is_that_of_its_products() -> None:
+    text = "input x: [N, 20]\nparam w: [20, 30] ~ normal(0, 1)\nf = sum(x @ w)"
+    model = compile_source(SourceFile("t", text)).value
+    products, sums = 2 * 50 * 20 * 30, 50 * 30
+    assert work(model.nodes, [model.by_path["f"]], {"N": 50}) == products + sums
 
 
 def test_an_update_that_is_shared_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphlang.server.folder import Folder, OutsideError
@@ -137,3 +138,28 @@ def test_a_worker_can_read_the_folder_and_nothing_more(folder: Path) -> None:
     outside = folder.parent / "secret.csv"
     subprocess.run([sys.executable, "-c", GUARDED, str(folder), str(outside)], check=True)
     assert (folder / "data.csv").read_text() == "x,y\n1,2\n3,4\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv", "npz", "npy", "parquet"])
+def test_data_of_every_kind_are_read_in_a_worker(client: Client, folder: Path, kind: str) -> None:
+    x = np.arange(6.0).reshape(3, 2)
+    path = folder / f"table.{kind}"
+    line = 'x = columns("a".."b")'
+    if kind == "csv":
+        np.savetxt(path, x, delimiter=",", header="a,b", comments="")
+    elif kind == "npz":
+        np.savez(path, x=x)
+        line = 'x = column("x")'
+    elif kind == "npy":
+        np.save(path, x)
+        line = "x = columns(0..1)"
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pyarrow.table({"a": x[:, 0], "b": x[:, 1]}), path)
+    text = f'data d = {kind}("table.{kind}") {{\n  {line}\n}}\ninput x: [N, 2]\nf = sum(x)\noutput f\n'
+    found = client.look(text)
+    assert found["diagnostics"] == []
+    assert found["numbers"]["f"]["value"] == 15.0
+    path.unlink()

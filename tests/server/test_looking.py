@@ -172,7 +172,7 @@ def test_markup_in_a_file_stays_text(client: Client) -> None:
         "tspan",
         "circle",
     }
-    assert root.findtext(f"{SVG}title").startswith("<script>alert(1)</script>")  # type: ignore[union-attr]
+    assert "<script>alert(1)</script>" in "".join(root.itertext())
 
 
 def test_markup_in_a_string_that_a_message_quotes_is_text(client: Client) -> None:

@@ -121,7 +121,7 @@ function showMessages(answer) {
   const warnings = count(answer.diagnostics.length - errors, "warning");
   const remark = (answer.remarks ?? []).join(" ");
   verdict.textContent = errors
-    ? `${[count(errors, "error"), warnings].filter(Boolean).join(", ")}. The picture is of the last text without errors.`
+    ? `${[count(errors, "error"), warnings].filter(Boolean).join(", ")}.${seen ? " The picture is of the last text without errors." : ""}`
     : [warnings ? `${warnings}.` : "No mistakes found.", remark].join(" ");
   $("messages").replaceChildren(
     ...answer.diagnostics.map((d) => {
@@ -247,7 +247,7 @@ function showTab(name) {
     $(`tab-${other}`).setAttribute("aria-selected", String(is));
     $(`tab-${other}`).tabIndex = is ? 0 : -1;
   }
-  if (name === "train" && learns && !training.isOpen()) training.update();
+  if (name === "train" && learns) training.update();
 }
 
 for (const [name, other] of [["graph", "train"], ["train", "graph"]]) {
@@ -269,9 +269,16 @@ function load(answer, isDraft = false) {
   editor.load(answer.text);
   Object.assign(view, { depth: null, open: [], close: [] });
   $("depth").value = "";
-  chosen = null;
-  training.forget();
+  // The picture of another file would be worse than none.
+  chosen = seen = null;
+  picture.clear();
   steps.reset();
+  steps.load([]);
+  $("node").length = 1;
+  $("details").hidden = true;
+  sliders.show([]);
+  trainSliders.show([]);
+  training.forget();
   picture.fit();
   showSaved();
   look();

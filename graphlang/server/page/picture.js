@@ -92,6 +92,12 @@ export function makePicture(host, { onHover, onClick }) {
 
   return {
     show,
+    clear() {
+      svg = null;
+      groups = new Map();
+      host.replaceChildren();
+      host.classList.remove("stale");
+    },
     zoomBy,
     fit() {
       zoom = null;
