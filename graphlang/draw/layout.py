@@ -203,7 +203,9 @@ class _Boxes:
         branches = Counter(id(link.tail) for link in links)
         for link in links:
             if self.is_turned and link.label:
-                room = LABEL_ROOM + (RANK_GAP / 2 if link.is_part else 0.0)
+                room = LABEL_ROOM
+                if link.is_part:
+                    room += RANK_GAP / 2 + _BRANCH * (branches[id(link.tail)] - 1)
                 gaps[link.tail.rank] = max(gaps[link.tail.rank], room)
         for link in links if not self.is_turned else ():
             if not link.label:
