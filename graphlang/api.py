@@ -223,16 +223,17 @@ class Model:
         Parameters
         ----------
         path : str, optional
-            Where to write; the ending (.dot, .svg, .png, .pdf) says what. Without it, SVG text is returned.
+            Where to write; the ending (.dot, .svg, .png, .pdf, .mmd) says what. Without it, SVG text is
+            returned.
         depth : int, optional
             Levels of boxes that are open.
         **options
             Further fields of `graphlang.draw.scene.View`.
         """
-        from graphlang.draw.render import render
+        from graphlang.draw.render import format_of, render
         from graphlang.draw.scene import View, make_scene
 
-        kind = os.path.splitext(path)[1].lstrip(".") if path else "svg"
+        kind = format_of(path) if path else "svg"
         model, values, gradients, parts = self._numbers()
         view = View(depth=depth, **options)
         content = render(make_scene(model, values, gradients, view, parts), kind)

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.cli import common, steps
 from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.draw.view import ENDINGS, ENGINES, FORMATS, SHOWABLE, View
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
     from graphlang.draw.elements import Scene
-    from graphlang.draw.view import View
     from graphlang.graph.model import Model
 
-# Named here too, so that `--help` imports none of what draws.
-FORMATS = ("dot", "svg", "png", "pdf", "mermaid", "html")
-ENGINES = ("auto", "pygraphviz", "dot", "wasm", "builtin")
-_ENDINGS = {"gv": "dot", "mmd": "mermaid"}
+KINDS = (*FORMATS, "html")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", default="-", help="where to (default: DOT on standard output)"
     )
-    parser.add_argument("--format", choices=FORMATS, help="by default what the output's name says")
+    parser.add_argument("--format", choices=KINDS, help="by default what the output's name says")
     parser.add_argument(
         "--engine",
         choices=ENGINES,
@@ -66,13 +63,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     ending = os.path.splitext(options.output)[1].lstrip(".").lower()
-    kind = options.format or _ENDINGS.get(ending, ending) or "dot"
-    if kind not in FORMATS:
+    kind = options.format or ENDINGS.get(ending, ending) or "dot"
+    if kind not in KINDS:
         problems = Problems()
         problems.error(
             "E0914",
             None,
-            f"`{options.output}`: pictures are written as {', '.join(FORMATS)}, not {kind}.",
+            f"`{options.output}`: pictures are written as {', '.join(KINDS)}, not {kind}.",
             suggestion="Name the output accordingly, or give --format.",
         )
         raise GraphlangError(problems)
@@ -135,8 +132,6 @@ def _checked_view(options: argparse.Namespace, loaded: Loaded) -> View:
 
 
 def _view(options: argparse.Namespace, problems: Problems) -> View:
-    from graphlang.draw.view import SHOWABLE, View
-
     depth = getattr(options, "depth", None)
     if depth is not None and depth != "all" and not depth.isdecimal():
         problems.error("E0914", None, f"`--depth {depth}`: the depth is a whole number from 0, or `all`.")

@@ -7,7 +7,6 @@ Inputs that nothing feeds get random numbers. With -o the graph is drawn, the ho
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -161,7 +160,7 @@ def _bytes(count: int) -> str:
 
 
 def _picture(found: Profile, options: argparse.Namespace) -> bytes:
-    from graphlang.draw.render import render
+    from graphlang.draw.render import format_of, render
     from graphlang.draw.scene import make_scene
     from graphlang.draw.view import View
 
@@ -169,8 +168,7 @@ def _picture(found: Profile, options: argparse.Namespace) -> bytes:
     # Not the theme that turns dark where the reader likes it so: heat is painted on a light ground.
     view = View(depth=depth, show=frozenset({"shapes"}), theme="colorblind")
     scene = _heated(make_scene(found.model, view=view), found)
-    kind = os.path.splitext(options.output)[1].lstrip(".").lower() or "dot"
-    return render(scene, kind)
+    return render(scene, format_of(options.output) or "dot")
 
 
 def _heated(scene: Scene, found: Profile) -> Scene:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphlang.cli import common
 from graphlang.diagnostics import GraphlangError, Problems
@@ -12,7 +12,6 @@ from graphlang.draw.view import View
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded
-    from graphlang.draw.elements import Scene
     from graphlang.draw.story import Numbers, Story
     from graphlang.graph.model import Model
 
@@ -96,6 +95,7 @@ def page(options: argparse.Namespace, loaded: Loaded, view: View) -> bytes:
         # As `run --json` writes it.
         lambda value: json.dumps(plain(value), ensure_ascii=False),
         with_local=getattr(options, "local", False),
+        step=getattr(options, "step", None),
     )
     return html_text(data).encode()
 
@@ -106,7 +106,7 @@ def page(options: argparse.Namespace, loaded: Loaded, view: View) -> bytes:
 def write_all(options: argparse.Namespace, loaded: Loaded, view: View) -> int:
     """Write every frame; returns how many there are."""
     from graphlang.draw.film import gif, pdf
-    from graphlang.draw.render import render
+    from graphlang.draw.render import render_frames
 
     target = options.steps
     kind = os.path.splitext(target)[1].lstrip(".").lower()
@@ -126,13 +126,12 @@ def write_all(options: argparse.Namespace, loaded: Loaded, view: View) -> int:
     if kind in ("gif", "pdf") and not os.path.isdir(target):
         common.write(target, (gif if kind == "gif" else pdf)(frames, engine))
     else:
-        _write_folder(target, frames, frame_kind, lambda scene: render(scene, frame_kind, engine))
+        _write_folder(target, render_frames(frames, frame_kind, engine), frame_kind)
     return len(frames)
 
 
-def _write_folder(folder: str, frames: list[Scene], kind: str, paint: Any) -> None:
+def _write_folder(folder: str, painted: list[bytes], kind: str) -> None:
     """Numbered files, with as many digits as the last number has, so that they sort in order."""
-    painted = [paint(scene) for scene in frames]  # all, before the first is written
     try:
         os.makedirs(folder, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -140,7 +139,7 @@ def _write_folder(folder: str, frames: list[Scene], kind: str, paint: Any) -> No
         reason = getattr(error, "strerror", None) or error
         problems.error("E0912", None, f"The folder `{folder}` cannot be made: {reason}.")
         raise GraphlangError(problems) from error
-    digits = max(2, len(str(len(frames))))
+    digits = max(2, len(str(len(painted))))
     for number, data in enumerate(painted, start=1):
         common.write(os.path.join(folder, f"{number:0{digits}d}.{kind}"), data)
 

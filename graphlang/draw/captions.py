@@ -248,7 +248,8 @@ class Captions:
     def _number(self, value: Any) -> str:
         """A value of up to four entries as the picture writes it, else nothing."""
         lines = text.value_lines(value, self._fitting(value))
-        return lines[0] if len(lines) == 1 and "…" not in lines[0] and "  " not in lines[0] else ""
+        is_short = not text.is_grid(lines) and "…" not in lines[0] and "  " not in lines[0]
+        return lines[0] if is_short else ""
 
     def write_like(self, numbers: Sequence[float]) -> None:
         """Write all numbers in the style of these."""

@@ -7,8 +7,8 @@ from graphlang.draw.elements import Scene
 from graphlang.draw.geometry import Layout
 from graphlang.draw.graphviz import lay_out_by
 from graphlang.draw.layout import lay_out
+from graphlang.draw.view import ENGINES
 
-ENGINES = ("auto", *DOORS, "builtin")
 # Our own layout is many times as fast as Graphviz on pictures with more items than this.
 _LARGE = 500
 _INSTALL = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.draw.elements import Scene
-from graphlang.draw.render import render
+from graphlang.draw.render import render_frames
 
 # How long a frame of a GIF stands, and the last, in milliseconds.
 _FRAME, _LAST = 1500, 4000
@@ -47,7 +47,7 @@ def _images(scenes: Sequence[Scene], engine: str) -> list[Any]:
             "A film of frames needs Pillow.",
             "Install it with `pip install 'graphlang[film]'`, or name a folder: SVG frames need nothing.",
         ) from None
-    images = [Image.open(io.BytesIO(render(scene, "png", engine))).convert("RGB") for scene in scenes]
+    images = [Image.open(io.BytesIO(png)).convert("RGB") for png in render_frames(scenes, "png", engine)]
     width, height = max(i.width for i in images), max(i.height for i in images)
     ground = images[0].getpixel((0, 0))
     result = []

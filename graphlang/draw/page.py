@@ -31,7 +31,13 @@ _MOST_ENTRIES = 100
 
 
 def page_data(
-    model: Model, numbers: Numbers, view: View, spell: Callable[[Any], str], *, with_local: bool = False
+    model: Model,
+    numbers: Numbers,
+    view: View,
+    spell: Callable[[Any], str],
+    *,
+    with_local: bool = False,
+    step: int | None = None,
 ) -> dict[str, Any]:
     """All that a page shows of a model.
 
@@ -46,21 +52,26 @@ def page_data(
         A value as `run --json` writes it.
     with_local : bool
         Write local derivatives on the pictures.
+    step : int, optional
+        The backward step that is shown at first, as `Story.after` counts; by default the whole picture is.
 
     Returns
     -------
     dict
-        `name`, `description`, `of`, `theme`; `nodes` by path; `boxes` by path; `texts`, which steps refer to
-        by number; and `pictures`, each with the boxes that are `open` and that can be opened (`closed`), its
-        `svg`, whether that shows `numbers`, its `steps`, and the node that each of its elements tells of
-        (`tells`, by id).
+        `name`, `description`, `of`, `theme`, `start` (how many steps are done at first, None for all and
+        nothing highlighted); `nodes` by path; `boxes` by path; `texts`, which steps refer to by number; and
+        `pictures`, each with the boxes that are `open` and that can be opened (`closed`), its `svg`, whether
+        that shows `numbers`, its `steps`, and the node that each of its elements tells of (`tells`, by id).
     """
     pictures: list[dict[str, Any]] = []
     texts: dict[str, int] = {}
-    size = 0
+    size, start = 0, None
     for state, boxes in chosen_states(model, view).items():
         story = make_story(model, numbers, view_of(state, view), with_local=with_local)
         picture = _picture(story, state, boxes, texts)
+        if step is not None and not pictures:
+            story.after(step)  # complains if there is no such step
+            start = story.forward_count + step
         size += len(picture["svg"])
         if pictures and size > _MOST_TEXT:
             break
@@ -75,6 +86,7 @@ def page_data(
         "description": model.description,
         "of": model.of.path if model.of is not None else None,
         "theme": view.theme,
+        "start": start,
         "nodes": {path: teller.node(model.by_path[path]) for path in told},
         "boxes": boxes_told,
         "texts": list(texts),

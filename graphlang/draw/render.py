@@ -6,19 +6,27 @@ ourselves; a PNG is made of that SVG by resvg, or by Graphviz of the DOT text; a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 from graphlang.diagnostics import GraphlangError
 from graphlang.draw.doors import DOORS, ClosedError, picture_error
 from graphlang.draw.dot import dot_text
 from graphlang.draw.elements import Scene
-from graphlang.draw.engines import ENGINES, place
+from graphlang.draw.engines import place
+from graphlang.draw.geometry import Layout
 from graphlang.draw.mermaid import mermaid_text
 from graphlang.draw.svg import SCALE, document_size, svg_text
+from graphlang.draw.view import ENDINGS, ENGINES, FORMATS
 
-FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
 # Doors through which Graphviz can paint what it lays out, too.
 _PAINTERS = ("pygraphviz", "dot")
+
+
+def format_of(path: str) -> str:
+    """The format that a file's ending stands for."""
+    ending = os.path.splitext(path)[1].lstrip(".").lower()
+    return ENDINGS.get(ending, ending)
 
 
 def render(
@@ -60,6 +68,19 @@ def render(
         return _by_graphviz(scene, "pdf", engine, "PDF is made by Graphviz", remark)
     layout, used = place(scene, engine)
     remark(f"laid out by the engine {used}")
+    return _painted(scene, layout, format, engine, remark)
+
+
+def render_frames(frames: Sequence[Scene], format: str, engine: str = "auto") -> list[bytes]:
+    """The bytes of each frame of one picture, see `render`: it is laid out once for all of them."""
+    if format not in ("svg", "png"):
+        return [render(scene, format, engine) for scene in frames]
+    layout, _ = place(frames[0], engine)
+    return [_painted(scene, layout, format, engine, lambda text: None) for scene in frames]
+
+
+def _painted(scene: Scene, layout: Layout, format: str, engine: str, remark: Callable[[str], None]) -> bytes:
+    """A scene whose places are known as SVG or PNG."""
     svg = svg_text(scene, layout)
     if format == "svg":
         return svg.encode()

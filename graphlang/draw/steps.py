@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from graphlang.draw.captions import Captions
@@ -179,10 +180,15 @@ def frame(scene: Scene, steps: tuple[Step, ...], number: int) -> Scene:
         wires=tuple(_so_far(wire, values, gradients, worked, current) for wire in scene.wires),
         caption=_caption(title, current),
         accent="gradient" if current.is_backward else "value",
-        # The longest title of all, so that all frames are equally wide.
         full=scene,
-        least_width=max(caption_width(_caption(f"backward {len(steps)} of {len(steps)}", s)) for s in steps),
+        least_width=_widest_caption(steps),
     )
+
+
+@lru_cache(maxsize=1)
+def _widest_caption(steps: tuple[Step, ...]) -> float:
+    """The room that every caption fits in, so that all frames are equally wide; under the longest title."""
+    return max(caption_width(_caption(f"backward {len(steps)} of {len(steps)}", s)) for s in steps)
 
 
 def _caption(title: str, step: Step) -> tuple[str, ...]:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 MANY_ITEMS = 60
 # Pictures with more than this are refused: nobody can read them.
 MOST_ITEMS = 6000
+# What a picture can be written as, and the endings that are not the format's name.
+FORMATS = ("dot", "svg", "png", "pdf", "mermaid")
+ENDINGS = {"gv": "dot", "mmd": "mermaid"}
+# What lays it out: three doors to Graphviz, graphlang itself, or the first of these that is there.
+ENGINES = ("auto", "pygraphviz", "dot", "wasm", "builtin")
 SHOWABLE = frozenset({"values", "grads", "shapes", "names"})
 
 

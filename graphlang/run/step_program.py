@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -69,6 +69,13 @@ class Layout:
             if path not in self.held:
                 kind = {DType.FLOAT: dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[node.type.dtype]
                 self.held[path] = np.zeros(tuple(int(s) for s in node.shape), kind)
+
+    @cached_property
+    def vectors(self) -> list[np.ndarray]:
+        """All parameters and states as vectors, each number in one of them."""
+        flat = [self.weight, *self.flat_states]
+        others = [a for a in self.held.values() if not any(np.may_share_memory(a, v) for v in flat)]
+        return [*flat, *(a.reshape(-1) for a in others)]
 
     def _views(self, flat: np.ndarray) -> dict[str, np.ndarray]:
         views, at = {}, 0

@@ -135,13 +135,22 @@ class Engine:
         return found, True
 
     def _is_finite(self) -> bool:
-        """Whether all gradients are; looks at each only if their squares' sum is not."""
-        flat = self.layout.gradient
-        return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+        """Whether all gradients are."""
+        return _all_finite(self.layout.gradient)
+
+    def has_finite_values(self) -> bool:
+        """Whether all parameters and states are."""
+        with np.errstate(all="ignore"):
+            return all(map(_all_finite, self.layout.vectors))
 
     def _compiled(self, count: int) -> StepProgram:
         self._programs[count] = self._trainer.program(self.layout, count, self._threads, self._helpers)
         return self._programs[count]
+
+
+def _all_finite(flat: np.ndarray) -> bool:
+    """Whether all entries of a vector are finite; looks at each only if their squares' sum is not."""
+    return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
 
 
 class Trainer:
@@ -230,7 +239,8 @@ class Trainer:
                 loss = self._one_step(engine, progress, inputs)
                 progress.seconds = time.monotonic() - started
                 yield loss
-            self.check(progress)
+            if not engine.has_finite_values():
+                self.check(progress)
             yield self._end_epoch(progress)
 
     def program(

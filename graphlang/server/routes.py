@@ -82,7 +82,7 @@ class Routes:
             _check_text(message)
             self.tabs.train(tab, message)
         elif do in _TRAINING:
-            if do == "text":
+            if do == "text" or "text" in message:
                 _check_text(message)
             self.tabs.tell(tab, message)
         else:

@@ -78,9 +78,9 @@ class Run:
 def serve(message: Message, folder: Folder, inbox: queue.Queue[Message], send: Send) -> None:
     """Train the message's `text` as further messages say, until the worker is killed.
 
-    Messages are `start` (with a `speed`), `pause`, `step`, `epoch`, `reset`, `text`, `speed`. What is sent:
-    `ready` (what is constant: the points, the grid), `frame` (what has changed), `state`, and `failed` with
-    diagnostics.
+    Messages are `start` (with a `speed`), `pause`, `step`, `epoch`, `reset`, `speed`, and `text`; any may
+    bring a `text` with its `name`, on which the run then goes on. What is sent: `ready` (what is constant:
+    the points, the grid), `frame` (what has changed), `state`, and `failed` with diagnostics.
     """
     _Session(message, folder, inbox, send).serve()
 
@@ -114,6 +114,8 @@ class _Session:
             do()
         except GraphlangError as error:
             self.is_running = False
+            if self.run is not None:
+                self.run.is_done = True  # nobody goes on from numbers that are none
             places = Places(compile_text(self.message, self.folder).source)
             told = [
                 {**as_json(d), "place": places.range_of(d.span), "rendered": render(d)}
@@ -156,6 +158,13 @@ class _Session:
     def _obey(self, command: Message) -> None:
         if isinstance(command.get("speed"), int):
             self.speed = min(max(command["speed"], 0), len(_SECONDS) - 1)
+        if command.get("text", self.message["text"]) != self.message["text"]:
+            # What is trained is what stands in the editor, also if the change has not been told yet.
+            self.message = {**self.message, "text": command["text"], "name": command["name"]}
+            was_running, before = self.is_running, self.run
+            self.is_running = False
+            self._begin(before)
+            self.is_running = was_running
         match command.get("do"):
             case "start":
                 if self.run is None or self.run.is_done:
@@ -169,12 +178,6 @@ class _Session:
             case "reset":
                 self.is_running = False
                 self._begin(None)
-            case "text":
-                self.message = {**self.message, "text": command["text"], "name": command["name"]}
-                was_running, before = self.is_running, self.run
-                self.is_running = False
-                self._begin(before)
-                self.is_running = was_running
         self._tell_state()
 
     def _tell_state(self) -> None:

@@ -50,6 +50,12 @@ def test_it_opens_with_all_numbers(opened: Open):
     assert page.seen("value") == page.seen("gradient") == {f"{n}>" for n in "xyzqf"}
 
 
+def test_it_opens_at_the_step_that_is_asked_for(opened: Open):
+    page = opened(EXAMPLES / "product_of_sum.graph", "--step", "3")
+    assert page.text("formula") == "df/dq = z = −4"
+    assert page.seen("gradient") == {"f>", "z>", "q>"}
+
+
 def test_the_buttons_step_through_the_ten_frames(opened: Open):
     page = xyz(opened)
     page.click("first")

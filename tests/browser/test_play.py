@@ -73,7 +73,9 @@ class Play:
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError("this has not come about")
+        raise AssertionError(
+            f"this has not come about: {self.text('train-state')} {self.text('train-error')}"
+        )
 
     def settle(self) -> None:
         """Wait until the first picture, or the first message, is there."""
@@ -683,3 +685,44 @@ def test_the_keyboard_alone_gets_everywhere(play: Play) -> None:
             )
         )
     assert wanted - reached == set()
+
+
+# --- a run that has to be noticed when it changes ------------------------------------------------------
+
+
+def test_another_theme_does_not_disturb_a_run_and_another_text_reaches_it(training: Play) -> None:
+    training.click("train-epoch")
+    training.until(lambda: "epoch 1 " in training.text("train-state"))
+    training.choose("theme", "dark")
+    time.sleep(1)
+    assert "epoch 1 " in training.text("train-state")
+    training.click("tab-graph")
+    training.slide("λ", 0.5)
+    training.until(lambda: "const λ = 1e-3" not in training.source())
+    training.click("tab-train")
+    training.click("train-epoch")
+    training.until(lambda: "epoch 2 " in training.text("train-state"))
+    training.find(".cm-content").click()
+    for _ in range(3):
+        training.undo()
+    training.until(lambda: "const λ = 1e-3" in training.source())
+
+
+def test_a_run_that_diverges_says_so_and_can_begin_anew(training: Play) -> None:
+    training.js(
+        "const s = document.getElementById('train-speed'); s.value = 4; s.dispatchEvent(new Event('input'))"
+    )
+    rate = training.find("#train-sliders input[data-name=lr] + input")
+    rate.clear()
+    rate.send_keys("1e30")
+    training.until(lambda: "lr = 1e30" in training.source() or "lr = 1e+30" in training.source())
+    training.click("train-start")
+    training.until(lambda: training.find("#train-error").is_displayed(), 40)
+    assert "E0915" in training.text("train-error")
+    rate.clear()
+    rate.send_keys("0.1")
+    training.until(lambda: "lr = 0.1)" in training.source())
+    training.click("train-reset")
+    training.until(lambda: "epoch 0" in training.text("train-state"))
+    training.click("train-epoch")
+    training.until(lambda: "epoch 1 " in training.text("train-state"))

@@ -182,3 +182,19 @@ def test_a_film_has_a_frame_for_each_step(tmp_path: Path):
         assert film.n_frames == 10
     assert main(["draw", XYZ, "--engine", "builtin", "-q", "--steps", str(tmp_path / "xyz.pdf")]) == 0
     assert b"/Count 10" in (tmp_path / "xyz.pdf").read_bytes()
+
+
+def test_a_matrix_of_one_row_is_no_number_in_a_caption(tmp_path: Path):
+    (tmp_path / "m.graph").write_text("input x = [[1.0, 2.0]]\nh = 2 * x\nf = sum(h)\noutput f")
+    root = drawn(tmp_path, "--step", "-1", path=str(tmp_path / "m.graph"))
+    assert any(" ".join(t.split()) == "forward 2 of 3: h = 2 · x [1, 2]" for t in texts(root))
+
+
+def test_all_frames_are_laid_out_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from graphlang.draw import engines
+
+    calls = []
+    lay_out = engines.lay_out
+    monkeypatch.setattr(engines, "lay_out", lambda scene: calls.append(scene) or lay_out(scene))
+    assert main(["draw", XYZ, "--engine", "builtin", "--steps", str(tmp_path / "frames"), "-q"]) == 0
+    assert len(calls) == 1

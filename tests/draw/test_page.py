@@ -194,7 +194,16 @@ def test_inputs_without_values_give_a_page_without_steps(tmp_path: Path):
     assert "value" not in data["nodes"]["x"]
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.graph")), ids=lambda p: p.stem)
+_QUICK = {"custom_backward", "residual", "lstm", "softmax_loss", "learn_sine"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(p, id=p.stem, marks=[] if p.stem in _QUICK else [pytest.mark.slow])
+        for p in sorted(EXAMPLES.glob("*.graph"))
+    ],
+)
 def test_every_example_has_a_page(path: Path, tmp_path: Path):
     data = page(tmp_path, path, "--rows", "3").data
     for picture in data["pictures"][:3]:

@@ -108,3 +108,12 @@ def test_unknown_formats_and_engines_are_errors():
     assert "The formats are dot, svg" in refusal("gif")
     assert "The engines are auto, pygraphviz" in refusal("svg", "neato")
     assert "The engines are" in refusal("dot", "neato")
+
+
+def test_the_python_api_takes_the_same_endings_and_themes(tmp_path: Path):
+    from graphlang import parse
+
+    model = parse("input x = 3\nf = x ^ 2")
+    assert str(model.draw(str(tmp_path / "m.mmd"), direction="TB")).startswith("flowchart TB")
+    assert str(model.draw(theme="print")).count("#0a7a1e") == 0
+    assert (tmp_path / "m.mmd").exists()

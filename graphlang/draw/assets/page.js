@@ -433,5 +433,5 @@
     $("close-all").disabled = true;
   }
   show(picture, null);
-  go(last());
+  go(data.start ?? last());
 })();

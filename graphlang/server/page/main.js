@@ -247,7 +247,7 @@ function showTab(name) {
     $(`tab-${other}`).setAttribute("aria-selected", String(is));
     $(`tab-${other}`).tabIndex = is ? 0 : -1;
   }
-  if (name === "train" && learns && !training.isOpen()) training.update();
+  if (name === "train" && learns) training.update();
 }
 
 for (const [name, other] of [["graph", "train"], ["train", "graph"]]) {

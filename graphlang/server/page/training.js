@@ -3,6 +3,8 @@
 import { ask, listen } from "./api.js";
 import { makeCurve, makeMap } from "./plots.js";
 
+const STUCK = 3000; // milliseconds of silence
+
 export function makeTraining(elements, { current, onProblem, reached }) {
   const map = makeMap(elements.map, elements.legend);
   const curve = makeCurve(elements.curve, elements.held);
@@ -10,6 +12,8 @@ export function makeTraining(elements, { current, onProblem, reached }) {
   let about = null;
   let state = { running: false, done: false };
   let isWaiting = false; // a drawing is due
+  let asked = null; // the text that the run has
+  let heard = 0; // when it last said something
 
   async function send(message) {
     const answer = await reached(() => ask("train", message));
@@ -22,7 +26,9 @@ export function makeTraining(elements, { current, onProblem, reached }) {
   async function open() {
     close();
     curve.clear();
-    const answer = await send({ do: "open", ...current() });
+    const text = current();
+    asked = text.text;
+    const answer = await send({ do: "open", ...text });
     if (!answer || answer.error) return false;
     stop = listen(hear, () => {
       stop = null;
@@ -38,7 +44,9 @@ export function makeTraining(elements, { current, onProblem, reached }) {
 
   async function command(what, more = {}) {
     if (!stop && !(await open())) return;
-    const answer = await send({ do: what, ...more });
+    const text = current();
+    asked = text.text;
+    const answer = await send({ do: what, ...text, ...more });
     if (!answer?.stopped) return;
     // The run has ended meanwhile, with the server or by Stop: begin again.
     close();
@@ -46,7 +54,7 @@ export function makeTraining(elements, { current, onProblem, reached }) {
   }
 
   function hear(message) {
-    elements.error.hidden = message.event !== "failed" && (elements.error.hidden || message.event === "state");
+    heard = performance.now();
     switch (message.event) {
       case "ready":
         about = message;
@@ -59,6 +67,7 @@ export function makeTraining(elements, { current, onProblem, reached }) {
         break;
       case "state":
         setState(message);
+        if (message.running) elements.error.hidden = true;
         break;
       case "failed":
         setState({ running: false, done: false });
@@ -116,20 +125,34 @@ export function makeTraining(elements, { current, onProblem, reached }) {
     elements.start.dataset.state = state.running ? "running" : state.done ? "done" : "paused";
   }
 
-  elements.start.onclick = () => command(state.running ? "pause" : "start", { speed: Number(elements.speed.value) });
+  // A step that takes for ever hears no command: then its process is ended, and another begins.
+  const isStuck = () => state.running && performance.now() - heard > STUCK;
+
+  elements.start.onclick = () => {
+    if (isStuck()) return restart();
+    return command(state.running ? "pause" : "start", { speed: Number(elements.speed.value) });
+  };
   elements.step.onclick = () => command("step");
   elements.epoch.onclick = () => command("epoch");
-  elements.reset.onclick = async () => {
+  elements.reset.onclick = () => {
+    if (isStuck()) return restart();
     curve.clear();
-    await command("reset");
+    return command("reset");
   };
+
+  function restart() {
+    setState({ running: false, done: false });
+    return open();
+  }
   elements.speed.oninput = () => stop && command("speed", { speed: Number(elements.speed.value) });
 
   return {
     // The view is opened, or the text has changed while it is.
     async update() {
-      if (!stop) await open();
-      else await command("text", current());
+      if (!stop) return void (await open());
+      const text = current();
+      if (text.text === asked) return;
+      await command("text");
     },
     redraw() {
       curve.draw();
@@ -142,6 +165,5 @@ export function makeTraining(elements, { current, onProblem, reached }) {
       about = null;
       setState({ running: false, done: false });
     },
-    isOpen: () => stop !== null,
   };
 }
