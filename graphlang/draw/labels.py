@@ -46,54 +46,55 @@ def place_parts(scene: Scene, layout: Layout) -> None:
     if not sizes:
         return
     ground = _Ground(layout)
-    lines_of: dict[str, list[Line]] = {}
-    for line in layout.lines:
-        lines_of.setdefault(line.wire, []).append(line)
+    lines_of: dict[str, set[int]] = {}
+    for k, line in enumerate(layout.lines):
+        lines_of.setdefault(line.wire, set()).add(k)
     # A branch into an open box has several stretches: the last one, which ends at the item, has the text.
     having = [
         k for k, line in enumerate(layout.lines) if (line.wire, line.use) in sizes and line.tip is not None
     ]
     for k in having * _ROUNDS:
         line = layout.lines[k]
-        others = [o for o in lines_of[line.wire] if o.points != line.points]
-        layout.lines[k] = replace(line, label=ground.best(k, line, others, sizes[line.wire, line.use]))
+        label = ground.best(k, lines_of[line.wire] - {k}, sizes[line.wire, line.use])
+        layout.lines[k] = replace(line, label=label)
 
 
 class _Ground:
-    """What is already on the picture."""
+    """What is already on the picture; lines are known by their places in the layout."""
 
     def __init__(self, layout: Layout):
         self.size = (layout.width, layout.height)
-        self.points: dict[tuple[int, int], list[Point]] = {}
+        self.along = [list(_points_on(line)) for line in layout.lines]
+        self.points: dict[tuple[int, int], list[tuple[float, float, int]]] = {}
         self.items: dict[tuple[int, int], list[Rectangle]] = {}
         self.texts: dict[int, Rectangle] = {}
-        for line in layout.lines:
-            for point in _points_on(line):
-                square = (int(point[0] // _SQUARE), int(point[1] // _SQUARE))
-                self.points.setdefault(square, []).append(point)
+        for k, points in enumerate(self.along):
+            for x, y in points:
+                self.points.setdefault((int(x // _SQUARE), int(y // _SQUARE)), []).append((x, y, k))
         for placed in layout.placed:
             if placed.kind != "box":
                 rectangle = _around(placed)
                 for square in _squares(rectangle):
                     self.items.setdefault(square, []).append(rectangle)
 
-    def best(self, key: int, line: Line, others: list[Line], size: Point) -> Point:
+    def best(self, line: int, others: set[int], size: Point) -> Point:
         """The middle of a text beside a line, one of several of a wire, where it covers least.
 
-        The text is known by its `key`: asked again, it makes room for those placed since.
+        Asked again for a line, it makes room for the texts placed since.
         """
-        self.texts.pop(key, None)
-        along = list(_points_on(line))
-        astray = [point for other in others for point in _points_on(other)]
+        self.texts.pop(line, None)
+        along = self.along[line]
         cheapest, best = float("inf"), along[-1]
         for rank, fraction in enumerate(_PLACES):
             x, y = along[round(fraction * (len(along) - 1))]
             for dx, dy, extra in _sides(size):
                 place = (x + dx, y + dy)
-                cost = self._cost(place, size) + _WORSE * rank + extra + _doubt(place, along, astray)
+                cost = self._cost(place, size) + _WORSE * rank + extra
+                if cost < cheapest:
+                    cost += self._doubt(place, hypot(dx, dy), others)
                 if cost < cheapest:
                     cheapest, best = cost, place
-        self.texts[key] = _rectangle(best, size)
+        self.texts[line] = _rectangle(best, size)
         return best
 
     def _cost(self, place: Point, size: Point) -> float:
@@ -103,21 +104,25 @@ class _Ground:
         if left < 2 or top < 2 or right > self.size[0] - 2 or bottom > self.size[1] - 2:
             cost += _OUTSIDE
         for square in _squares(here):
-            for x, y in self.points.get(square, ()):
+            for x, y, _ in self.points.get(square, ()):
                 if left < x < right and top < y < bottom:
                     cost += _OVER_LINE
             cost += _OVER_ITEM * sum(_overlap(here, item) for item in self.items.get(square, ()))
         return cost + _OVER_TEXT * sum(_overlap(here, text) for text in self.texts.values())
 
+    def _doubt(self, place: Point, own: float, others: set[int]) -> float:
+        """What it costs that a text may be taken for that of another branch, which is as near as its own.
 
-def _doubt(place: Point, along: list[Point], astray: list[Point]) -> float:
-    """What it costs that a text may be taken for another branch's: it should be clearly nearer to its own."""
-    nearer = _distance(place, astray) - _distance(place, along)
-    return _TAKEN_FOR_ANOTHER * min(max(1 - nearer / _CLEARLY, 0.0), 2.0)
-
-
-def _distance(place: Point, points: list[Point]) -> float:
-    return min((hypot(x - place[0], y - place[1]) for x, y in points), default=1e9)
+        `own` is the distance to its own branch.
+        """
+        x, y = place
+        reach = own + _CLEARLY
+        nearest = reach
+        for square in _squares((x - reach, y - reach, x + reach, y + reach)):
+            for px, py, k in self.points.get(square, ()):
+                if k in others:
+                    nearest = min(nearest, hypot(px - x, py - y))
+        return _TAKEN_FOR_ANOTHER * min((reach - nearest) / _CLEARLY, 2.0)
 
 
 def _sides(size: Point) -> Iterator[tuple[float, float, float]]:
@@ -127,8 +132,8 @@ def _sides(size: Point) -> Iterator[tuple[float, float, float]]:
     yield from (
         (-beside, -over / 2, 0),
         (-beside, over / 2, 0),
-        (0, -1.8 * over, _WORSE),
-        (0, 1.8 * over, _WORSE),
+        (0, -1.8 * over, _FAR),
+        (0, 1.8 * over, _FAR),
     )
 
 
