@@ -155,6 +155,7 @@ class Prepared:
             jit=jit,
         )
 
+    @paused_collector()
     def function(self, *, jit: bool = False) -> Function:
         """The model as a function of its inputs, parameters and states (see `run/function.py`).
 

@@ -7,6 +7,7 @@ compiled C (`run/native.py`); any other is run by the interpreter. Each computes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -63,8 +64,17 @@ class Function:
         self.arguments = tuple(n.path for n in nodes)
         self._leaves = {path: leaves[path] for path in self.arguments}
         self._of = model.of
-        self._interpreted = Executable(plan, sizes, np.float64, seed, model.place_of, in_numbers=True)
         self.is_compiled = is_of_numbers(plan)
+        self._executable = partial(
+            Executable,
+            plan,
+            sizes,
+            np.float64,
+            seed,
+            model.place_of,
+            is_repeated=not self.is_compiled,
+            in_numbers=True,
+        )
         self._compute = _compiled(plan, nodes, results, jit=jit) if self.is_compiled else None
         self._is_plain = None not in self._gradients
 
@@ -102,6 +112,11 @@ class Function:
         found = self._interpreted.run(leaves)
         numbers = [found[self._of], *(found[g] for g in self._gradients if g is not None)]
         return self._shaped([v.item() if np.ndim(v) == 0 else v for v in numbers])
+
+    @cached_property
+    def _interpreted(self) -> Executable:
+        """What is not straight-line code, or has no answer in Python; made when it is first needed."""
+        return self._executable()
 
     def _shaped(self, found: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         rest = iter(found[1:])

@@ -41,6 +41,12 @@ def all_ways(text: str) -> list[Function]:
     return [function_of(text), function_of(text, jit=True)]
 
 
+def interpreted(f: Function, values: Any) -> Any:
+    """What the interpreter says, which has not run often enough to compile anything."""
+    f.__dict__.pop("_interpreted", None)
+    return f._interpret(values)
+
+
 # --- the law -----------------------------------------------------------------------------------------
 
 
@@ -48,7 +54,7 @@ def check_law(text: str) -> None:
     functions = all_ways(text)
     f = functions[0]
     for values in [tuple(f._leaves.values()), *itertools.islice(itertools.permutations(SPECIAL, 3), 4)]:
-        wanted = all_bits(f._interpret(values))
+        wanted = all_bits(interpreted(f, values))
         assert [all_bits(g(*values)) for g in functions] == [wanted, wanted]
 
 
@@ -74,7 +80,7 @@ def test_every_formula_computes_the_same_everywhere(formula: str) -> None:
     functions = all_ways(text)
     numbers = [*SPECIAL, *np.random.default_rng(0).normal(size=12), 7.3, -20.5]
     for values in itertools.product(map(float, numbers), repeat=len(functions[0].arguments)):
-        wanted = all_bits(functions[0]._interpret(values))
+        wanted = all_bits(interpreted(functions[0], values))
         for f in functions:
             assert all_bits(f(*values)) == wanted, values
 
@@ -82,13 +88,12 @@ def test_every_formula_computes_the_same_everywhere(formula: str) -> None:
 @NEEDS_COMPILER
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.graph")), ids=lambda p: p.stem)
 def test_a_function_of_an_example_is_what_its_run_says(path: Path) -> None:
-    if path.stem in ("vgg16", "transformer"):
-        pytest.skip("it has no values to run with")
     model = graphlang.load(path)
     try:
         f = model.function(jit=True)
     except GraphlangError as error:
-        assert [d.code for d in error.diagnostics] == ["E0701"]
+        # No scalar to differentiate, or inputs without values.
+        assert {d.code for d in error.diagnostics} <= {"E0701", "E0901"}
         return
     run = model.run()
     value, gradients = f()
