@@ -53,11 +53,12 @@ def _growth(results: Results) -> Figure:
 
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     time, memory = figure.subplots(1, 2)
-    _lines(time, results, lambda c: c["median"])
-    _lines(memory, results, lambda c: c["memory"])
+    _lines(time, results, "median")
+    _lines(memory, results, "memory")
     unit = results[0]["size"].split()[-1]
     for axes, label in ((time, f"time per {results[0]['unit']}"), (memory, "peak memory")):
         axes.set(xscale="log", yscale="log", xlabel=unit, ylabel=label)
+        _ticks(axes.xaxis, "{:,.0f}".format, subs=(1,))
         _ticks(axes.yaxis, duration if axes is time else lambda size: f"{size / 1e6:,.0f} MB")
         axes.grid(color="#e3e3e3", which="both", linewidth=0.5)
         axes.set_axisbelow(True)
@@ -67,28 +68,25 @@ def _growth(results: Results) -> Figure:
     return figure
 
 
-def _ticks(axis: Axis, text: Callable[[float], str]) -> None:
-    """Label a logarithmic axis at 1, 2 and 5, or at powers of ten where there are many."""
+def _ticks(axis: Axis, text: Callable[[float], str], subs: tuple[int, ...] = (1, 2, 5)) -> None:
+    """Label a logarithmic axis at 1, 2 and 5, or at powers of ten alone where there are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
+    axis.set_major_locator(LogLocator(subs=subs if high / low < 500 else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _lines(axes: Axes, results: Results, value: Callable[[dict[str, Any]], float]) -> None:
+def _lines(axes: Axes, results: Results, key: str) -> None:
     points: dict[str, tuple[str, list[int], list[float]]] = {}
-    for result in results:
-        for c in result["contenders"]:
-            _, counts, values = points.setdefault(c["name"], (c["kind"], [], []))
-            counts.append(result["count"])
-            values.append(value(c))
-    last = max(r["count"] for r in results)
-    # From above to below, as the lines lie at their ends.
-    ordered = sorted(points.items(), key=lambda item: -item[1][2][-1] * last / item[1][1][-1])
-    for i, (name, (kind, counts, values)) in enumerate(ordered):
-        power = f", k = {exponent(counts, values):.2f}" if len(counts) > 1 else ""
+    # From the slowest to the fastest, as the lines of the times lie; with the same marks in both panels.
+    slowest = sorted(_each(results), key=lambda item: -item[1]["median"] / item[0])
+    for name in dict.fromkeys(c["name"] for _, c in slowest):
+        of_it = [(count, c) for count, c in _each(results) if c["name"] == name]
+        points[name] = (of_it[0][1]["kind"], [n for n, _ in of_it], [c[key] for _, c in of_it])
+    for i, (name, (kind, counts, values)) in enumerate(points.items()):
+        power = f", k = {exponent(counts, values):.2f}" if key == "median" and len(counts) > 1 else ""
         width = 2.5 if kind == "graphlang" else 1.3
         axes.plot(
             counts,
@@ -98,6 +96,10 @@ def _lines(axes: Axes, results: Results, value: Callable[[dict[str, Any]], float
             linewidth=width,
             label=f"{name}{power}",
         )
+
+
+def _each(results: Results) -> list[tuple[int, dict[str, Any]]]:
+    return [(r["count"], c) for r in results for c in r["contenders"]]
 
 
 # --- side by side ----------------------------------------------------------------------------------------

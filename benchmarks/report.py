@@ -53,12 +53,17 @@ def growth(results: list[dict[str, Any]]) -> str:
         [
             name,
             f"{exponent([n for n, _, _ in found], [t for _, t, _ in found]):.2f}",
-            f"{slope([n for n, _, _ in found], [m for _, _, m in found]):,.0f} B",
+            _more(slope([n for n, _, _ in found], [m for _, _, m in found])),
         ]
         for name, found in points.items()
         if len(found) > 1
     ]
     return aligned(["contender", "time ~ nᵏ, k =", "memory for one more"], rows, texts=1) if rows else ""
+
+
+def _more(size: float) -> str:
+    # A little less than nothing is what the peak of a process varies by.
+    return f"{size:,.0f} B" if size > 0 else "–"
 
 
 def exponent(counts: Sequence[float], seconds: Sequence[float]) -> float:

@@ -103,7 +103,22 @@ def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, 
     ]
 
 
+def _sigmoid(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str] | None:
+    """1 / (1 + exp(-x)); where the exponential is infinite, this is 0, as it should be."""
+    (x,) = operands
+    if x.dtype != out.dtype or out.array is None:
+        return None
+    one = np.ones((), out.dtype)
+    return [
+        f"{w.constant(np.negative)}({x.text}, {out.text})",
+        _call(w, np.exp, out.array, out.array),
+        _call(w, np.add, out.array, one, out.array),
+        _call(w, np.reciprocal, out.array, out.array),
+    ]
+
+
 SPELLINGS: dict[str, Spelling] = {
+    "sigmoid": _sigmoid,
     "sum": _sum,
     "mean": _mean,
     "inner": _inner,

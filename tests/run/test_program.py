@@ -107,7 +107,7 @@ _MILD = st.sampled_from(
      "{a} * mean({b})", "{a} - mean({b}, axis = 0)", "{a} - mean({b}, axis = 1, keepdims = true)", "{a} ^ 2 / 4",
      "sum({a} * {b}, axis = -1, keepdims = true) / 40 + w", "log_softmax({a}) * {b}", "{a} * (sum({b}, axis = 0) / 16)",
      "sum(sum({a}, axis = 1, keepdims = true), axis = 0) / 99 + {b}",
-     "reshape(reshape(tanh({a}), [4, 4, 40]) @ (w.T @ w), [16, 40]) / 16"]
+     "sigmoid({a}) * {b}", "reshape(reshape(tanh({a}), [4, 4, 40]) @ (w.T @ w), [16, 40]) / 16"]
 )  # fmt: skip
 
 
@@ -168,6 +168,19 @@ def test_random_graphs_come_out_nearly_the_same_with_sums_in_another_order(steps
     rng = np.random.default_rng(seed)
     inputs, held = ({name: rng.normal(size=(16, 40))} for name in "xw")
     near(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, np.float64, held)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_fast_logistic_function_keeps_its_digits_far_out(dtype: Any) -> None:
+    model = compile_source(SourceFile("t", "input x: [64]\ny = sigmoid(x + 0)")).value
+    x = np.linspace(-80, 80, 64).astype(dtype)
+    program = Program(model.nodes, [model.by_path["y"]], {}, dtype, {}, is_exact=False)
+    found = program.run({"x": x})[model.by_path["y"]].copy()
+    exact = 1 / (1 + np.exp(-x.astype(np.float64)))
+    np.testing.assert_allclose(found, exact, rtol=4e-7 if dtype is np.float32 else 1e-15)
+    with np.errstate(over="ignore"):
+        far = program.run({"x": np.full(64, -1e4, dtype)})
+    assert not far[model.by_path["y"]].any()
 
 
 POOLED = """input x: [6, 2, 8, 8]
