@@ -17,18 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.draw.elements import Box, Item, Scene, Use, Wire
 from graphlang.draw.flow import Flow
-from graphlang.draw.quoting import attributes_of, cleaned, html, name_html, quoted
-from graphlang.draw.sizes import block_width, branch_texts, caption_lines, wire_width
+from graphlang.draw.quoting import attributes_of, cleaned, html, quoted
+from graphlang.draw.sizes import branch_texts, caption_lines, wire_width
 from graphlang.draw.styles import ITEM_STYLES
-from graphlang.draw.text import COLUMN, is_grid
+from graphlang.draw.tables import wire_table
 from graphlang.draw.theme import FONT, THEMES, Theme
 from graphlang.draw.view import MANY_ITEMS
 
 if TYPE_CHECKING:
     import pydot
-
-# Points per line of a wire's text, and what is left around it.
-_LINE, _AROUND = 16, 8
 
 
 def dot_text(scene: Scene) -> str:
@@ -181,7 +178,7 @@ class Writer:
 
     def wire_attributes(self, wire: Wire) -> dict[str, Any]:
         """How the labelled middle of a wire looks."""
-        table = self._wire_columns(wire) if self.scene.direction == "TB" else self._wire_table(wire)
+        table = wire_table(wire, self.theme, self.wire_width, self.scene.direction)
         return {"shape": "plain", "fontsize": 13, "label": f"<{table}>"}
 
     def box_label(self, box: Box) -> str:
@@ -190,71 +187,6 @@ class Writer:
         if box.detail:
             label += f'  <FONT POINT-SIZE="10.5" COLOR="{self.theme.faint}">{html(box.detail)}</FONT>'
         return f"<{label}>"
-
-    def _wire_table(self, wire: Wire) -> str:
-        """The value over a rule, the gradient under it."""
-        # Both cells have as many lines, so that the rule between them is at the ports.
-        height = max(len(wire.value) + (bool(wire.name) and is_grid(wire.value)), len(wire.gradient), 1)
-        value, gradient = self._cells(wire, height)
-        # Lines of bold and of regular text differ in height by a fraction, which several lines would add up.
-        tall = f' HEIGHT="{_LINE * height + _AROUND}"' if height > 1 else ""
-        return (
-            f"{self._table_start}<TR>"
-            f'<TD WIDTH="{self.wire_width}"{tall}>{value}</TD>'
-            f"</TR><HR/>"
-            f"<TR><TD{tall}>{gradient}</TD></TR></TABLE>"
-        )
-
-    def _wire_columns(self, wire: Wire) -> str:
-        """For wires that run downwards: the value left of a rule, the gradient right of it."""
-        value, gradient = self._cells(wire, 1)
-        wide = f'WIDTH="{self.wire_width}"'
-        return (
-            f'{self._table_start}<TR><TD {wide} ALIGN="RIGHT">{value}</TD><VR/>'
-            f'<TD {wide} ALIGN="LEFT">{gradient}</TD></TR></TABLE>'
-        )
-
-    @property
-    def _table_start(self) -> str:
-        return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="{self.theme.line}">'
-
-    def _cells(self, wire: Wire, height: int) -> tuple[str, str]:
-        """The contents of a wire's two cells."""
-        theme = self.theme
-        above = theme.warning if wire.has_strange_value else theme.value
-        below = theme.warning if wire.has_strange_gradient else theme.gradient
-        name = f'<FONT COLOR="{theme.faint}"><I>{name_html(wire.name)}</I></FONT> ' if wire.name else ""
-        value = [f"<B>{html(line)}</B>" for line in wire.value]
-        gradient = [html(line) for line in wire.gradient]
-        if is_grid(wire.value) or is_grid(wire.gradient):
-            return self._matrix(wire.value, above, name, "B"), self._matrix(wire.gradient, below)
-        value = ["&#160;"] * (height - len(value)) + value
-        gradient += ["&#160;"] * (height - len(gradient))
-        value[-1] = name + value[-1]
-        return (
-            f'<FONT COLOR="{above}">{"<BR/>".join(value)}</FONT>',
-            f'<FONT COLOR="{below}">{"<BR/>".join(gradient)}</FONT>',
-        )
-
-    def _matrix(self, lines: Sequence[str], colour: str, name: str = "", tag: str = "") -> str:
-        """A matrix as a table in a cell, with a line at both sides and its name above it."""
-        rows = []
-        for line in lines:
-            texts = [f"<{tag}>{html(cell)}</{tag}>" if tag else html(cell) for cell in line.split(COLUMN)]
-            cells = [f'<TD ALIGN="RIGHT"><FONT COLOR="{colour}">{text}</FONT></TD>' for text in texts]
-            rows.append(f"<TR>{''.join(cells)}</TR>")
-        if not rows:
-            return name or "&#160;"
-        # A table in a cell grows to fill it; empty cells at both sides take that room.
-        is_known = any(line.strip() for line in lines)
-        room = max(int(self.wire_width - block_width(lines, is_bold=bool(tag))) // 2, 0)
-        side = f'<TD WIDTH="{room}"></TD>'
-        title = f'<TR><TD COLSPAN="3">{name}</TD></TR>' if name else ""
-        return (
-            f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="0">{title}<TR>{side}<TD>'
-            f'<TABLE BORDER="{int(is_known)}" SIDES="LR" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2"'
-            f' COLOR="{colour}">{"".join(rows)}</TABLE></TD>{side}</TR></TABLE>'
-        )
 
     def _pin(self, graph: Any, pin: str) -> None:
         attributes = {"shape": "point", "width": 0.02, "color": self.theme.line, "label": '""'}
