@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.listing import Listing
+from graphlang.run.layout import Layout
 from graphlang.run.program import Program
-from graphlang.run.step_program import Layout
 from graphlang.run.train import Trainer
 
 

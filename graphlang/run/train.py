@@ -25,10 +25,11 @@ from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, 
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
+from graphlang.run.layout import Layout
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
 from graphlang.run.split_program import Threads, available
-from graphlang.run.step_program import Layout, StepProgram
+from graphlang.run.step_program import StepProgram
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.

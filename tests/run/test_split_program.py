@@ -182,7 +182,7 @@ def test_the_work_of_a_step_is_that_of_its_products() -> None:
 
 def test_an_update_that_is_shared_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     alone, values = trained(TRAINED.format(more=""), 1)
-    monkeypatch.setattr("graphlang.run.step_program.PIECE", 8)
+    monkeypatch.setattr("graphlang.run.flat_update.PIECE", 8)
     monkeypatch.setattr("graphlang.run.train._SHARED_UPDATE", 1)
     monkeypatch.setattr("graphlang.run.train.available", lambda: 2)
     shared, found = trained(TRAINED.format(more=""), 1)
