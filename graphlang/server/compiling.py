@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
 from graphlang.differentiate.local import local_derivatives
@@ -83,7 +85,19 @@ class Numbers:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def evaluate(model: Model) -> Numbers:
+def learned(asked: Any, model: Model) -> dict[str, np.ndarray] | None:
+    """Parameters and states by path, as a training run tells them; None if a model has others."""
+    leaves = {**model.params, **model.states}
+    if not isinstance(asked, dict) or asked.keys() != leaves.keys():
+        return None
+    try:
+        found = {path: np.asarray(value, np.float64) for path, value in asked.items()}
+    except (ValueError, TypeError):
+        return None
+    return found if all(found[path].shape == node.shape for path, node in leaves.items()) else None
+
+
+def evaluate(model: Model, weights: Mapping[str, np.ndarray] | None = None) -> Numbers:
     """Forward and backward over every node, as `graphlang draw` does.
 
     Raises
@@ -92,7 +106,7 @@ def evaluate(model: Model) -> Numbers:
         When a value cannot be computed.
     """
     try:
-        prepared = pipeline.prepare(model)
+        prepared = pipeline.prepare(model, weights=weights)
         prepared.model, nodes = local_derivatives(prepared.model, uses_of(prepared.model))
         wanted = list(dict.fromkeys(nodes.values()))
         evaluation = prepared.evaluate(every_node=True, wanted=wanted)

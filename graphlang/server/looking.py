@@ -26,7 +26,7 @@ from graphlang.graph.model import Model
 from graphlang.run.report import plain
 from graphlang.run.session import Evaluation
 from graphlang.server import controls, steps
-from graphlang.server.compiling import Numbers, compile_text, evaluate
+from graphlang.server.compiling import Numbers, compile_text, evaluate, learned
 from graphlang.server.folder import Folder
 from graphlang.server.places import Places
 
@@ -42,7 +42,7 @@ def look(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
     Parameters
     ----------
     message : dict
-        `text`, `name` (of the file), `view` (see `_view`).
+        `text`, `name` (of the file), `view` (see `_view`), and perhaps `weights` to look with.
     folder : Folder
 
     Returns
@@ -63,16 +63,18 @@ def look(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
     if text.model is None:
         return answer
     try:
-        return answer | _picture(text.model, message.get("view") or {}, places, answer)
+        return answer | _picture(text.model, message, places, answer)
     except GraphlangError as error:
         answer["diagnostics"] += [_told(d, places) for d in error.diagnostics]
         return answer
 
 
-def _picture(model: Model, asked: dict[str, Any], places: Places, answer: dict[str, Any]) -> dict[str, Any]:
+def _picture(model: Model, message: dict[str, Any], places: Places, answer: dict[str, Any]) -> dict[str, Any]:
+    asked = message.get("view") or {}
     view, with_local = _view(asked), asked.get("local") is True
     check_size(model, view)
-    numbers = evaluate(model)
+    weights = learned(message.get("weights"), model)
+    numbers = evaluate(model, weights)
     story, dropped = _story(numbers, view, with_local=with_local)
     scene = story.scene
     evaluation = numbers.evaluation
@@ -82,6 +84,7 @@ def _picture(model: Model, asked: dict[str, Any], places: Places, answer: dict[s
         "diagnostics": [*answer["diagnostics"], *(_told(d, places) for d in found)],
         "remarks": [*numbers.remarks, *dropped],
         "svg": paint(scene, "svg", _ENGINE).decode("utf-8"),
+        "is_learned": weights is not None,
         "of": numbers.model.of.path if numbers.model.of is not None else None,
         "name": model.name,
         "description": model.description,

@@ -36,6 +36,8 @@ _SECONDS = (None, 60.0, 20.0, 6.0, 0.0)
 _USUAL_SPEED = 2
 # Losses told with one frame.
 _MOST_LOSSES = 60
+# Numbers that the page is told, and tells again when it looks at the graph with them.
+_MOST_WEIGHTS = 20_000
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ def serve(message: Message, folder: Folder, inbox: queue.Queue[Message], send: S
 
     Messages are `start` (with a `speed`), `pause`, `step`, `epoch`, `reset`, `speed`, and `text`; any may
     bring a `text` with its `name`, on which the run then goes on. What is sent: `ready` (what is constant:
-    the points, the grid), `frame` (what has changed), `state`, and `failed` with diagnostics.
+    the points, the grid), `frame` (what has changed), `weights` when it stands still, `state`, and `failed`.
     """
     _Session(message, folder, inbox, send).serve()
 
@@ -172,6 +174,7 @@ class _Session:
                 self.is_running = True
             case "pause":
                 self.is_running = False
+                self._tell_weights()
             case "step" | "epoch" as how:
                 self.is_running = False
                 self._by_hand(is_epoch=how == "epoch")
@@ -179,6 +182,13 @@ class _Session:
                 self.is_running = False
                 self._begin(None)
         self._tell_state()
+
+    def _tell_weights(self) -> None:
+        """Let the graph be looked at with what has been learned, if that is little enough to be sent."""
+        run = self._existing()
+        kept = run.training.trainer.kept(run.progress.values)
+        if sum(np.size(v) for v in kept.values()) <= _MOST_WEIGHTS:
+            self.send({"event": "weights", "values": {p: plain(v) for p, v in kept.items()}})
 
     def _tell_state(self) -> None:
         is_done = self.run is not None and self.run.is_done
@@ -193,6 +203,7 @@ class _Session:
         if not is_epoch and run.progress.batch == run.training.trainer.batches:
             run.advance()
         self.send(self._frame())
+        self._tell_weights()
 
     def _existing(self) -> Run:
         if self.run is None:
@@ -212,6 +223,7 @@ class _Session:
         self.send(self._frame())
         if run.is_done:
             self.is_running = False
+            self._tell_weights()
             self._tell_state()
         else:
             time.sleep(max(0.0, _FRAME - (time.monotonic() - began)))

@@ -726,3 +726,16 @@ def test_a_run_that_diverges_says_so_and_can_begin_anew(training: Play) -> None:
     training.until(lambda: "epoch 0" in training.text("train-state"))
     training.click("train-epoch")
     training.until(lambda: "epoch 1 " in training.text("train-state"))
+
+
+def test_the_graph_is_seen_with_what_was_learned(training: Play) -> None:
+    training.click("train-epoch")
+    training.until(lambda: "epoch 1 " in training.text("train-state"))
+    training.click("tab-graph")
+    training.choose("depth", "0")
+    training.until(lambda: training.wires("v").get("loss>"))
+    before = training.wires("v")["loss>"]
+    training.click("learned")
+    training.until(lambda: training.wires("v").get("loss>") not in (None, before))
+    training.click("learned")
+    training.until(lambda: training.wires("v").get("loss>") == before)

@@ -233,6 +233,16 @@ def test_local_derivatives_are_drawn_if_asked_for(client: Client) -> None:
     assert client.look(text, local=True)["svg"] != client.look(text)["svg"]
 
 
+def test_a_graph_is_looked_at_with_what_was_learned(client: Client) -> None:
+    text = "param w = 2\ninput x = 3\nf = w * x\noutput f\n"
+    message = {"text": text, "name": "net.graph"}
+    found = client.ask("look", **message, weights={"w": 5.0})
+    assert (found["numbers"]["f"]["value"], found["numbers"]["x"]["gradient"]) == (15.0, 5.0)
+    for strange in ({"v": 1.0}, {"w": [1.0]}, {"w": "x"}, {"w": [[1], [2, 3]]}, [1], "w", None):
+        again = client.ask("look", **message, weights=strange)
+        assert (again["numbers"]["f"]["value"], again["is_learned"]) == (6.0, False)
+
+
 # --- other questions --------------------------------------------------------------------------------
 
 

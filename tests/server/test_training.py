@@ -180,7 +180,7 @@ def test_it_pauses_goes_on_and_begins_anew(run: Run) -> None:
     run.until(lambda m: m["event"] == "frame" and m["step"] > 3)
     run.do("pause")
     assert run.until(lambda m: m.get("running") is False)["done"] is False
-    stood = run.events[-2]["step"]
+    stood = next(m["step"] for m in reversed(run.events) if m["event"] == "frame")
     run.do("step")
     assert run.until(lambda m: m["event"] == "frame")["step"] == stood + 1
     run.do("reset")

@@ -38,7 +38,7 @@ const training = makeTraining(
     state: $("train-state"), error: $("train-error"), start: $("train-start"), step: $("train-step"),
     epoch: $("train-epoch"), reset: $("train-reset"), speed: $("train-speed"),
   },
-  { current, onProblem: (text) => notice(text), reached },
+  { current, onProblem: (text) => notice(text), onWeights: takeWeights, reached },
 );
 
 function current() {
@@ -71,7 +71,7 @@ async function look() {
     isDue = false;
     const asked = current();
     const slow = setTimeout(() => ($("busy").hidden = false), SLOW);
-    const answer = await reached(() => ask("look", { ...asked, view }));
+    const answer = await reached(() => ask("look", { ...asked, view, weights: $("learned").checked ? weights : null }));
     clearTimeout(slow);
     $("busy").hidden = true;
     if (answer) show(answer, asked);
@@ -111,6 +111,10 @@ function show(answer, asked) {
   tellChosen();
   markLine(editor.line());
   showTraining(answer.learns, isOld);
+  if (!isOld && weights && $("learned").checked && !answer.is_learned) {
+    forgetWeights();
+    notice("What was learned does not fit this text any more; the picture has the file's own numbers.");
+  }
 }
 
 function showMessages(answer) {
@@ -229,6 +233,19 @@ function toggle(box) {
 // --- training --------------------------------------------------------------------------------------
 
 let learns = false;
+let weights = null; // what the run has learned when it last stood still
+
+function takeWeights(values) {
+  weights = values;
+  $("learned-field").hidden = false;
+  if ($("learned").checked) look();
+}
+
+function forgetWeights() {
+  weights = null;
+  $("learned-field").hidden = true;
+  $("learned").checked = false;
+}
 
 function showTraining(fresh, isOld) {
   learns = fresh;
@@ -279,6 +296,7 @@ function load(answer, isDraft = false) {
   sliders.show([]);
   trainSliders.show([]);
   training.forget();
+  forgetWeights();
   picture.fit();
   showSaved();
   look();
@@ -468,6 +486,7 @@ $("local-on").onchange = () => {
   view.local = $("local-on").checked;
   look();
 };
+$("learned").onchange = () => look();
 $("theme").onchange = () => {
   setTheme($("theme").value);
   localStorage.setItem("graphlang:theme", view.theme);

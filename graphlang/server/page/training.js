@@ -5,7 +5,7 @@ import { makeCurve, makeMap } from "./plots.js";
 
 const STUCK = 3000; // milliseconds of silence
 
-export function makeTraining(elements, { current, onProblem, reached }) {
+export function makeTraining(elements, { current, onProblem, onWeights, reached }) {
   const map = makeMap(elements.map, elements.legend);
   const curve = makeCurve(elements.curve, elements.held);
   let stop = null; // stops listening
@@ -64,6 +64,9 @@ export function makeTraining(elements, { current, onProblem, reached }) {
         break;
       case "frame":
         show(message);
+        break;
+      case "weights":
+        onWeights(message.values);
         break;
       case "state":
         setState(message);
