@@ -187,6 +187,14 @@ def test_generated_pages_are_current(name: str, accept: bool) -> None:
     assert path.read_text(encoding="utf-8") == text, "run docs/generate.py"
 
 
+def test_pictures_are_what_the_command_draws(tmp_path: Path, accept: bool) -> None:
+    path = DOCS / "images" / "sigmoid_neuron_gates.svg"
+    drawn = path if accept else tmp_path / path.name
+    source = str(ROOT / "examples" / "sigmoid_neuron_gates.graph")
+    assert main(["draw", source, "--engine", "builtin", "-o", str(drawn), "-q"]) == 0
+    assert drawn.read_bytes() == path.read_bytes(), "run pytest --accept"
+
+
 # --- links ---------------------------------------------------------------------------------------
 
 
