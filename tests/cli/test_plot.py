@@ -54,6 +54,7 @@ def test_a_cut_off_line_is_a_warning_and_the_rest_is_shown(folder: Path, capsys:
 
 
 def test_every_damaged_log_is_reported_and_nothing_is_written(folder: Path, capsys: Captured):
+    pytest.importorskip("matplotlib")
     Path("bad.jsonl").write_text('{"epoch": 1, "loss": []}\n')
     assert main(["plot", "bad.jsonl", "nowhere.jsonl", "fast.jsonl", "-o", "a.svg"]) == 1
     err = capsys.readouterr().err
