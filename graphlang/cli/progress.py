@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import IO
 
 from graphlang.cli.term import cropped
@@ -33,8 +34,11 @@ class Bar:
         self._started = time.monotonic()
         self._drawn = 0.0
 
-    def show(self, done: int, rows: int, told: str) -> None:
-        """Draw the bar, unless that was done a moment ago; `rows` are the examples since the start."""
+    def show(self, done: int, rows: int, told: Callable[[], str]) -> None:
+        """Draw the bar, unless that was done a moment ago.
+
+        `rows` are the examples since the start; `told` says what stands behind the bar, when it is drawn.
+        """
         if not self._is_shown:
             return
         now = time.monotonic()
@@ -44,7 +48,7 @@ class Bar:
         spent = max(now - self._started, 1e-9)
         steps = done - self._first
         left = spent / steps * (self._total - done) if steps else 0.0
-        text = f"{bar(done / self._total)} {done / self._total:4.0%}  {told}"
+        text = f"{bar(done / self._total)} {done / self._total:4.0%}  {told()}"
         text += f"  {rows / spent:,.0f} examples/s  {duration(left)} left"
         print("\r\x1b[K" + cropped(text, self._columns()), end="", file=self._stream, flush=True)
 

@@ -158,6 +158,12 @@ class _Signals:
             signal.signal(other, handler)
 
 
+def _so_far(progress: Progress) -> str:
+    """`epoch 3  loss 0.2718  accuracy 0.9131`: the means over the rows of the epoch at hand."""
+    means = (f"{name} {total / progress.rows:.4g}" for name, total in progress.sums.items())
+    return "  ".join([f"epoch {progress.epoch + 1}", *means])
+
+
 class _Run:
     """One training run: its progress, its log and its checkpoints."""
 
@@ -221,7 +227,7 @@ class _Run:
                     seen += batch
                     if self._is_due(progress, at_epoch=False):
                         self._save()
-                    bar.show(progress.step, seen, f"epoch {progress.epoch + 1}  loss {found:.4g}")
+                    bar.show(progress.step, seen, lambda: _so_far(progress))
                 else:
                     bar.clear()
                     self._record(found)

@@ -15,6 +15,7 @@ import pytest
 
 from graphlang.cli.main import main
 from graphlang.cli.progress import Bar, bar, duration
+from graphlang.cli.train import _so_far
 from graphlang.learning import prepare_training
 from graphlang.run.train import Record
 from graphlang.source import SourceFile
@@ -246,21 +247,28 @@ def test_on_a_terminal_a_bar_says_how_far_the_run_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "200")
     terminal = Terminal()
     shown = Bar(100, stream=terminal)
-    shown.show(25, 800, "epoch 1  loss 0.5")
+    shown.show(25, 800, lambda: "epoch 1  loss 0.5")
     drawn = terminal.getvalue()
     assert " 25%  epoch 1  loss 0.5  80 examples/s  30.0 s left" in drawn
-    shown.show(26, 832, "too soon")
+    shown.show(26, 832, lambda: "too soon")
     assert terminal.getvalue() == drawn
-    shown.show(50, 1600, "epoch 2")
+    shown.show(50, 1600, lambda: "epoch 2")
     assert terminal.getvalue().endswith(" 50%  epoch 2  80 examples/s  20.0 s left")
     shown.clear()
     assert terminal.getvalue().endswith("\r\x1b[K")
 
 
+def test_the_bar_tells_loss_and_metrics_of_the_epoch_so_far() -> None:
+    run = prepare_training(SourceFile("spiral.graph", MODEL))
+    losses = [next(run.trainer.steps(run.progress))]
+    accuracy = run.progress.sums["accuracy"] / 16
+    assert _so_far(run.progress) == f"epoch 1  loss {losses[0]:.4g}  accuracy {accuracy:.4g}"
+
+
 def test_elsewhere_there_is_no_bar() -> None:
     stream = io.StringIO()
     shown = Bar(10, stream=stream)
-    shown.show(5, 5, "epoch 1")
+    shown.show(5, 5, lambda: "epoch 1")
     shown.clear()
     assert stream.getvalue() == ""
 
