@@ -66,6 +66,13 @@ class Play:
     def text(self, id: str) -> str:
         return str(self.js("return document.getElementById(arguments[0]).textContent", id))
 
+    def retype(self, field: Any, text: str) -> None:
+        """Write over what a field holds, as a hand does: the driver's `clear` would leave the field first."""
+        from selenium.webdriver.common.keys import Keys
+
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(text)
+
     def until(self, holds: Callable[[], Any], seconds: float = 20) -> Any:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -211,8 +218,7 @@ def test_a_slider_edits_the_text_and_undo_takes_it_back(play: Play) -> None:
 
 def test_a_number_can_be_typed_beside_its_slider(play: Play) -> None:
     field = play.find("#sliders input[type=number]")
-    field.clear()
-    field.send_keys("7")
+    play.retype(field, "7")
     play.until(lambda: "input x = 7" in play.source())
     play.until(lambda: play.wires("v").get("q>") == "12")
 
@@ -713,14 +719,12 @@ def test_a_run_that_diverges_says_so_and_can_begin_anew(training: Play) -> None:
         "const s = document.getElementById('train-speed'); s.value = 4; s.dispatchEvent(new Event('input'))"
     )
     rate = training.find("#train-sliders input[data-name=lr] + input")
-    rate.clear()
-    rate.send_keys("1e30")
+    training.retype(rate, "1e30")
     training.until(lambda: "lr = 1e30" in training.source() or "lr = 1e+30" in training.source())
     training.click("train-start")
     training.until(lambda: training.find("#train-error").is_displayed(), 40)
     assert "E0915" in training.text("train-error")
-    rate.clear()
-    rate.send_keys("0.1")
+    training.retype(rate, "0.1")
     training.until(lambda: "lr = 0.1)" in training.source())
     training.click("train-reset")
     training.until(lambda: "epoch 0" in training.text("train-state"))
