@@ -61,9 +61,19 @@ def execute(options: argparse.Namespace) -> int:
         common.write(options.output, picture(options, loaded, "dot"))
         return 0
     folder = "." if options.output == "-" else os.path.dirname(options.output) or "."
+    is_training = _learns(loaded.model) and options.of is None and not options.infer
+    if options.optimize and not is_training:
+        problems = Problems()
+        problems.error(
+            "E0917",
+            None,
+            "`--optimize` compiles a step of training, and this script does not train.",
+            suggestion="Leave it out, or `--infer` and `--of` if the file has a train block.",
+        )
+        common.stop_on_errors(problems)
     if options.infer:
         script = _inference(options, loaded.model, folder)
-    elif _learns(loaded.model) and options.of is None:
+    elif is_training:
         script = _training(options, loaded, folder)
     else:
         script = _evaluation(options, loaded.model, folder)

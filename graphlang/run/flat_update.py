@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.graph.dag import between
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
 from graphlang.run.code import Code
@@ -169,7 +170,7 @@ def _update_of(step: TrainingStep, path: str) -> FlatUpdate | None:
     scalars: dict[Node, None] = {}
     own = set(begin)
     # Nodes that the update of this parameter needs, in order, up to where it begins.
-    for node in _between(step.nodes, results, {*begin, factor}):
+    for node in between(step.nodes, results, {*begin, factor}):
         if node is not factor and not own.isdisjoint(node.inputs):
             own.add(node)
             body.append(node)
@@ -186,18 +187,6 @@ def _update_of(step: TrainingStep, path: str) -> FlatUpdate | None:
     if len(set(results)) < len(results) or not all(r in body for r in results):
         return None
     return FlatUpdate(weight, gradient, states, tuple(body), tuple(scalars), results[0], next_states)
-
-
-def _between(nodes: list[Node], results: list[Node], ends: set[Node | None]) -> list[Node]:
-    """What the results need, not going beyond `ends`, in order."""
-    found: set[Node] = set()
-    stack = list(results)
-    while stack:
-        node = stack.pop()
-        if node not in found and node not in ends:
-            found.add(node)
-            stack.extend(node.inputs)
-    return [n for n in nodes if n in found]
 
 
 def _number(node: Node) -> Any:

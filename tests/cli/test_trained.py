@@ -186,6 +186,20 @@ def test_a_surface_over_three_numbers_is_refused(capsys: Captured) -> None:
     assert not Path("out.svg").exists()
 
 
+def test_a_model_in_place_of_a_log_is_told_how_to_be_plotted(capsys: Captured) -> None:
+    assert main(["plot", "m.graph"]) == 1
+    told = capsys.readouterr().err
+    assert "`m.graph` is a model, not the log of a run." in told
+    assert "graphlang plot m.graph --surface" in told
+
+
+@pytest.mark.parametrize("options", [["--infer"], ["--of", "loss"]])
+def test_only_a_script_that_trains_has_a_compiled_step(options: list[str], capsys: Captured) -> None:
+    assert main(["export", "m.graph", "--to", "numpy", "--optimize", *options, "-o", "s.py"]) == 1
+    assert "error[E0917]: `--optimize` compiles a step of training" in capsys.readouterr().err
+    assert not Path("s.py").exists()
+
+
 def test_a_surface_needs_a_place_to_go(capsys: Captured) -> None:
     assert main(["plot", "m.graph", "--surface"]) == 1
     assert "`--surface` takes one .graph file and the picture to write." in capsys.readouterr().err
