@@ -8,7 +8,7 @@ written here. Its results have the same bits as the interpreter's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -95,8 +95,11 @@ class Program:
 
         What a kernel raises is let through.
         """
-        results = self._run(seed, *[leaves[path] for path, _ in self.fed])
-        return dict(zip(self._order, results, strict=True))
+        return dict(zip(self._order, self.values(leaves, seed), strict=True))
+
+    def values(self, leaves: Mapping[str, Any], seed: int = 0) -> Sequence[Any]:
+        """What `run` gives, each wanted node's value once and in the order in which they were first named."""
+        return self._run(seed, *[leaves[path] for path, _ in self.fed])  # type: ignore[no-any-return]
 
     def array_of(self, node: Node) -> np.ndarray | None:
         """The array in which a node's value always is, if there is one."""

@@ -9,7 +9,7 @@ bits of the whole batch in one piece: its sums are taken in another order.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -175,6 +175,10 @@ class SplitProgram:
             into |= {split.now[n]: a for n, a in targets.items() if split.roles[n] is Role.PARTIAL}
         asked = [split.now[n] for n in (*split.sums, *self._rows)]
         return Program(split.nodes, asked, {**sizes, rows: stop - start}, dtype, held, into, is_exact=False)
+
+    def values(self, leaves: Mapping[str, Any], seed: int = 0) -> Sequence[Any]:
+        """As `Program.values`."""
+        return list(self.run(leaves, seed).values())
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
         """The wanted values; arrays among them are overwritten by the next run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -28,7 +29,7 @@ class StepProgram:
     step : TrainingStep
     layout : Layout
     wanted : list of Node
-        What else is computed: the loss and the metrics.
+        What else is computed: the loss, and then the metrics.
     sizes : mapping of str to int
     dtype : numpy float type
     threads : Threads, optional
@@ -84,7 +85,12 @@ class StepProgram:
         ]
         self._whole_update = update
         self._updates = update.compiled(layout, helpers) if update is not None else []
-        self._helpers, self._scalars = helpers, scalars
+        self._helpers = helpers
+        self._at = {node: k for k, node in enumerate(dict.fromkeys(asked))}
+        self._reported = [self._at[node] for node in wanted]
+        self._copied = [(array, self._at[node]) for array, node in copies]
+        self._replaced = [(array, self._at[node], is_held) for array, node, is_held in self._following]
+        self._given = [self._at[node] for node in scalars]
 
     def _is_among(self, layout: Layout, node: Node) -> bool:
         """Whether a value is a view of a parameter or of a state."""
@@ -112,22 +118,44 @@ class StepProgram:
         """Places outside the flat update, what they become, and whether that lies in such a place itself."""
         return self._following
 
-    def forward_backward(self, leaves: Mapping[str, Any], seed: int) -> dict[Node, Any]:
-        """The loss and the metrics; the gradients are in the layout afterwards."""
-        found = self.program.run(leaves, seed)
-        for array, node in self._copies:
-            array[...] = found[node]
-        return found
+    def take(self, leaves: Mapping[str, Any], seed: int) -> tuple[list[Any], bool]:
+        """Forward, backward, and the update if the loss and all gradients are finite.
 
-    def update(self, found: Mapping[Node, Any]) -> None:
-        """Change the parameters and the states."""
+        Returns
+        -------
+        list
+            The values asked for, the loss first.
+        bool
+            Whether the parameters were updated; the gradients are in the layout either way.
+        """
+        with np.errstate(all="ignore"):
+            found = self.program.values(leaves, seed)
+            for array, at in self._copied:
+                array[...] = found[at]
+            reported = [found[at] for at in self._reported]
+            if not math.isfinite(reported[0]) or not all_finite(self._layout.gradient):
+                return reported, False
+            if self._replaced:
+                self._replace(found)
+            self._update(found)
+        return reported, True
+
+    def _replace(self, found: Sequence[Any]) -> None:
+        """Change what is outside the flat update."""
         # A value that lies in a place which is written here is copied before the first is.
-        following = [(a, np.array(found[n]) if is_held else found[n]) for a, n, is_held in self._following]
-        for array, value in following:
+        values = [np.array(found[at]) if is_held else found[at] for _, at, is_held in self._replaced]
+        for (array, _, _), value in zip(self._replaced, values, strict=True):
             array[...] = value
-        given = [found[node] for node in self._scalars]
+
+    def _update(self, found: Sequence[Any]) -> None:
+        given = [found[at] for at in self._given]
         if self._helpers is not None and len(self._updates) > 1:
             self._helpers.each([partial(update, *given) for update in self._updates])
             return
         for update in self._updates:
             update(*given)
+
+
+def all_finite(flat: np.ndarray) -> bool:
+    """Whether all entries of a vector are finite; looks at each only if their squares' sum is not."""
+    return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())

@@ -29,7 +29,7 @@ from graphlang.run.layout import Layout
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
 from graphlang.run.split_program import Threads, available
-from graphlang.run.step_program import StepProgram
+from graphlang.run.step_program import StepProgram, all_finite
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.
@@ -114,44 +114,30 @@ class Engine:
         if self._helpers is not None:
             self._helpers.close()
 
-    def step(self, count: int, leaves: Mapping[str, Any], seed: int) -> tuple[dict[Node, Any] | None, bool]:
+    def step(self, count: int, leaves: Mapping[str, Any], seed: int) -> tuple[list[Any] | None, bool]:
         """Forward, backward, and the update if the loss and all gradients are finite.
 
         Returns
         -------
-        dict of Node to value, or None
+        list, or None
             The loss and what else is reported; None where a kernel fails, which the interpreter can explain.
         bool
             Whether the parameters were updated.
         """
         program = self._programs.get(count) or self._compiled(count)
-        with np.errstate(all="ignore"):
-            try:
-                found = program.forward_backward(leaves, seed)
-            except KERNEL_ERRORS:
-                return None, False
-            if not math.isfinite(found[self._trainer.step.loss]) or not self._is_finite():
-                return found, False
-            program.update(found)
-        return found, True
-
-    def _is_finite(self) -> bool:
-        """Whether all gradients are."""
-        return _all_finite(self.layout.gradient)
+        try:
+            return program.take(leaves, seed)
+        except KERNEL_ERRORS:
+            return None, False
 
     def has_finite_values(self) -> bool:
         """Whether all parameters and states are."""
         with np.errstate(all="ignore"):
-            return all(map(_all_finite, self.layout.vectors))
+            return all(map(all_finite, self.layout.vectors))
 
     def _compiled(self, count: int) -> StepProgram:
         self._programs[count] = self._trainer.program(self.layout, count, self._threads, self._helpers)
         return self._programs[count]
-
-
-def _all_finite(flat: np.ndarray) -> bool:
-    """Whether all entries of a vector are finite; looks at each only if their squares' sum is not."""
-    return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
 
 
 class Trainer:
@@ -280,19 +266,19 @@ class Trainer:
         return patience is not None and progress.epoch - progress.best_epoch >= patience
 
     def _one_step(self, engine: Engine, progress: Progress, inputs: Mapping[str, Any]) -> float:
-        count = len(next(iter(inputs[n] for n in self.feed.names))) if self.feed.names else 0
+        count = len(inputs[self.feed.names[0]]) if self.feed.names else 0
         leaves = {**inputs, **self._clock(progress)} if self._times else inputs
         found, is_done = engine.step(count, leaves, self.step_seed(progress.step + 1))
-        loss = float(found[self.step.loss]) if found is not None else math.nan
         if found is None or not is_done:
+            loss = math.nan if found is None else float(found[0])
             raise divergence(self, progress, {**progress.values, **leaves}, count, loss)
-        weight = count or 1
-        for name, node in self.reported.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + float(found[node]) * weight
+        weight, sums = count or 1, progress.sums
+        for name, value in zip(self.reported, found, strict=True):
+            sums[name] = sums.get(name, 0.0) + float(value) * weight
         progress.rows += weight
         progress.step += 1
         progress.batch += 1
-        return loss
+        return float(found[0])
 
     def step_seed(self, step: int) -> int:
         """Every step draws anew, as the seed and the step's number say."""
