@@ -52,6 +52,7 @@ def prepare_training(
     dtype: str = "float32",
     threads: int = 1,
     is_fast: bool = False,
+    is_native: bool = False,
 ) -> Training:
     """Compile a file for training and find its data and where its parameters start.
 
@@ -72,6 +73,8 @@ def prepare_training(
         `float32` or `float64`.
     threads, is_fast
         Faster ways that take sums in another order (`Trainer`).
+    is_native : bool
+        Whether a C compiler is used, which changes no bit.
 
     Raises
     ------
@@ -95,7 +98,13 @@ def prepare_training(
     batches = Feed(step.model, rows, spec, fixed, DTYPES[dtype], problems)
     _stop(problems)
     found = settings_of(model.training, settings or {})
-    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast)
+    if is_native:
+        from graphlang.run.native import compiler
+
+        compiler()  # that there is none is told before anything is trained
+    trainer = Trainer(
+        step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast, is_native
+    )
     return Training(trainer, trainer.start(given), rows, list(problems))
 
 

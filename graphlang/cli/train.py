@@ -46,6 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="share every batch among N threads, --fast",
     )
+    parser.add_argument(
+        "--jit", action="store_true", help="compile the step by a C compiler: the same bits, sooner"
+    )
     common.add_model_options(parser)
     parser.add_argument("--data", metavar="FILE", help="a file in place of that of the data block")
     parser.add_argument("--feed", metavar="FILE", help="inputs that are the same in every step")
@@ -130,6 +133,7 @@ def _prepared(options: argparse.Namespace) -> Training:
         dtype=options.dtype,
         threads=options.threads,
         is_fast=options.fast,
+        is_native=options.jit,
     )
     unknown_settings(training.trainer.step.model, overrides, problems)
     common.stop_on_errors(problems)

@@ -6,8 +6,11 @@ kernels of operations, and arrays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
+
+_NAME = re.compile(r"\bc\d+\b")
 
 
 class Code:
@@ -17,6 +20,8 @@ class Code:
         self.lines: list[str] = []
         self.names: dict[str, Any] = {}
         self._known: dict[int, str] = {}
+        # What must stay as long as the statements do, though they do not name it.
+        self.kept: Any = None
 
     def constant(self, value: Any) -> str:
         """The name of an array or function that stays."""
@@ -29,10 +34,12 @@ class Code:
     def function(self, parameters: Iterable[str], results: Iterable[str] = ()) -> Callable[..., Any]:
         """Compile the statements into a function of these parameters."""
         # As default values the names are local variables, which Python finds at once.
-        head = [*parameters, *(f"{name}={name}" for name in self.names)]
         body = [*self.lines, f"return ({''.join(f'{r}, ' for r in results)})"]
+        used = {name for line in body for name in _NAME.findall(line)}
+        head = [*parameters, *(f"{name}={name}" for name in self.names if name in used)]
         source = f"def run({', '.join(head)}):\n" + "\n".join(f"    {line}" for line in body)
-        space: dict[str, Any] = dict(self.names)
+        # The function holds its globals, and with them what must stay.
+        space: dict[str, Any] = {**self.names, "kept": self.kept}
         exec(compile(source, "<program>", "exec"), space)
         function: Callable[..., Any] = space["run"]
         return function

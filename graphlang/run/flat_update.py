@@ -40,11 +40,28 @@ class FlatUpdate:
     next_weight: Node
     next_states: tuple[Node, ...]
 
-    def compiled(self, layout: Layout, helpers: Threads | None = None) -> list[Callable[..., None]]:
+    def compiled(
+        self, layout: Layout, helpers: Threads | None = None, *, is_native: bool = False
+    ) -> list[Callable[..., None]]:
         """Functions of the scalars that together update the vectors of a layout, piece by piece."""
         count = min(helpers.count, max(1, layout.size // PIECE)) if helpers is not None else 1
         marks = [layout.size * k // count for k in range(count + 1)]
-        return [self.written(layout, a, b).function() for a, b in pairwise(marks)]
+        return [self._function(layout, a, b, is_native) for a, b in pairwise(marks)]
+
+    def _function(self, layout: Layout, start: int, stop: int, is_native: bool) -> Callable[..., None]:
+        """The update from one entry to another."""
+        if is_native:
+            from graphlang.run.native_step import one_loop
+
+            text = UpdateText(self)
+            vectors = [layout.weight, layout.gradient, *layout.flat_states]
+            arrays = dict(zip(text.places.values(), (v[start:stop] for v in vectors), strict=True))
+            arrays |= {name: np.empty(stop - start, layout.weight.dtype) for name in text.temporaries}
+            lines, numbers = [*text.lines, *text.late], [*text.scalars.values()]
+            function = one_loop(text.code, lines, arrays, text.temporaries, numbers)
+            if function is not None:
+                return function
+        return self.written(layout, start, stop).function()
 
     def written(self, layout: Layout, start: int, stop: int) -> UpdateText:
         """The statements that update the vectors of a layout from one entry to another, piece by piece."""

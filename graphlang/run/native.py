@@ -10,25 +10,31 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import shlex
 import shutil
 import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.node import Node
+from graphlang.plan.c_loops import ELEMENTARY, HEAD, TRANSCENDENTAL, TRIALS
 from graphlang.plan.c_text import c_text
 from graphlang.plan.schedule import Plan
 from graphlang.plan.tape import make_tape
 
 # No contraction of x * y + z to one rounding: every operation rounds, as in Python.
-FLAGS = ("-O2", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
+FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-shared", "-fPIC")
+# What loops over arrays take besides, on which no result depends either: the processor's own instructions,
+# and several places at a time.
+_PROCESSOR = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ()
+FAST = ("-O3", "-fno-trapping-math", *_PROCESSOR)
 
 
 class Native:
@@ -49,8 +55,9 @@ class Native:
 
     def __init__(self, plan: Plan, arguments: Sequence[Node], results: Sequence[Node]):
         tape = make_tape(plan, arguments, results)
-        library = _library(c_text(tape.kinds))
-        self._run, self._gather = library.run, library.gather
+        loaded = library(c_text(tape.kinds))
+        self._run, self._gather = loaded.run, loaded.gather
+        self._run.restype = self._gather.restype = None
         found = np.empty(len(results))
         self._put = struct.Struct(f"{len(arguments)}d").pack_into
         self._get = struct.Struct(f"{len(results)}d").unpack_from
@@ -81,26 +88,49 @@ class Native:
 
 
 @lru_cache(maxsize=32)
-def _library(text: str) -> Any:
+def library(text: str, flags: tuple[str, ...] = ("-O2",)) -> Any:
     """A C program, compiled and loaded."""
     with tempfile.TemporaryDirectory(prefix="graphlang-") as folder:
         source, target = os.path.join(folder, "run.c"), os.path.join(folder, "run.so")
         with open(source, "w", encoding="ascii") as file:
             file.write(text)
-        command = [*_compiler(), *FLAGS, "-o", target, source, "-lm"]
+        command = [*compiler(), *FLAGS, *flags, "-o", target, source, "-lm"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
             raise _failure(
                 f"The C compiler `{command[0]}` failed: {lines[0] if lines else 'it says nothing'}."
             )
-        library = ctypes.CDLL(target)
-    library.run.restype = library.gather.restype = None
-    return library
+        return ctypes.CDLL(target)
 
 
-def _compiler() -> list[str]:
-    """The command of the C compiler: `$CC`, else the first one found of the usual names."""
+@cache
+def like_numpy() -> frozenset[str]:
+    """Those of `exp` and `log` whose bits in C are the ones of NumPy here: it has loops for many processors.
+
+    They are tried on every 65,521st number of single precision.
+    """
+    loaded = library(HEAD + ELEMENTARY + TRIALS, FAST)
+    x = np.arange(0, 1 << 32, 65_521, dtype=np.uint32).view(np.float32)
+    found = np.empty_like(x)
+    pointer = ctypes.c_void_p
+    same = set()
+    for name in TRANSCENDENTAL:
+        loaded[f"try_{name}"](pointer(x.ctypes.data), pointer(found.ctypes.data), ctypes.c_long(x.size))
+        with np.errstate(all="ignore"):
+            if np.array_equal(found, getattr(np, name)(x), equal_nan=True):
+                same.add(name)
+    return frozenset(same)
+
+
+def compiler() -> list[str]:
+    """The command of the C compiler: `$CC`, else the first one found of the usual names.
+
+    Raises
+    ------
+    GraphlangError
+        E0918 when there is none.
+    """
     chosen = shlex.split(os.environ.get("CC", ""))
     candidates = [chosen] if chosen else [["cc"], ["gcc"], ["clang"]]
     for command in candidates:

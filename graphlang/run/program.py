@@ -50,6 +50,8 @@ class Program:
         Where some of the wanted nodes are to be written.
     is_exact : bool
         Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
+    is_native : bool
+        Whether a C compiler is to be used, which changes no bit (`native_step.py`).
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Program:
         targets: Mapping[Node, np.ndarray] | None = None,
         *,
         is_exact: bool = True,
+        is_native: bool = False,
     ):
         wanted = list(wanted)
         self._is_exact = is_exact
@@ -88,6 +91,12 @@ class Program:
             self._write(i, step)
         self._order = list(dict.fromkeys(wanted))
         results = [self._values[self._now[n]].text for n in self._order]
+        if is_native:
+            from graphlang.run.native_step import natively
+
+            names = {name for _, name in self.fed}
+            inputs = {o.text: (o.shape, o.dtype) for o in self._values.values() if o.text in names}
+            self.code = natively(self.code, inputs)
         self._run = self.code.function(["seed", *(name for _, name in self.fed)], results)
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:

@@ -40,6 +40,8 @@ class StepProgram:
         Whether sums are to be taken in the interpreter's order; with threads they are not.
     helpers : Threads, optional
         They share the update, which changes no bit of it.
+    is_native : bool
+        Whether a C compiler is to be used, which changes no bit either.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class StepProgram:
         *,
         is_exact: bool = True,
         helpers: Threads | None = None,
+        is_native: bool = False,
     ):
         update = flat_update(step, layout)
         self._layout = layout
@@ -74,17 +77,26 @@ class StepProgram:
         parted = split(step.nodes, asked, rows, sizes) if is_worth_it and rows is not None else None
         self.program: Program | SplitProgram
         if parted is not None and rows is not None and threads is not None:
-            self.program = SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)
+            self.program = SplitProgram(
+                parted, asked, rows, sizes, dtype, layout.held, targets, threads, is_native=is_native
+            )
         else:
             self.program = Program(
-                step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
+                step.nodes,
+                asked,
+                sizes,
+                dtype,
+                layout.held,
+                targets,
+                is_exact=is_exact and threads is None,
+                is_native=is_native,
             )
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
         self._whole_update = update
-        self._updates = update.compiled(layout, helpers) if update is not None else []
+        self._updates = update.compiled(layout, helpers, is_native=is_native) if update is not None else []
         self._helpers = helpers
         self._at = {node: k for k, node in enumerate(dict.fromkeys(asked))}
         self._reported = [self._at[node] for node in wanted]

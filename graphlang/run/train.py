@@ -157,6 +157,8 @@ class Trainer:
         With more than one, each computes a part of every batch (`run/split_program.py`).
     is_fast : bool
         Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
+    is_native : bool
+        Whether the step is compiled by a C compiler as far as that changes no bit (`run/native_step.py`).
     """
 
     def __init__(
@@ -168,8 +170,9 @@ class Trainer:
         dtype: type[np.floating[Any]] = np.float32,
         threads: int = 1,
         is_fast: bool = False,
+        is_native: bool = False,
     ):
-        self.threads, self.is_fast = threads, is_fast
+        self.threads, self.is_fast, self.is_native = threads, is_fast, is_native
         self.step, self.inference, self.feed, self.settings, self.dtype = (
             step,
             inference,
@@ -248,6 +251,7 @@ class Trainer:
             self.feed.names,
             is_exact=not self.is_fast,
             helpers=helpers,
+            is_native=self.is_native,
         )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:

@@ -41,11 +41,11 @@ def bits(value: Any) -> tuple[Any, bytes]:
 
 
 def same(
-    nodes: list[Any], wanted: list[Any], inputs: dict[str, Any], dtype: Any, held: dict[str, Any]
+    nodes: list[Any], wanted: list[Any], inputs: dict[str, Any], dtype: Any, held: dict[str, Any], **how: Any
 ) -> None:
     """Compare both ways of computing, the compiled one twice, since it uses its arrays again."""
     expected = Executable(make_plan(nodes, wanted), {}, dtype, 3).run({**inputs, **held})
-    program = Program(nodes, wanted, {}, dtype, held)
+    program = Program(nodes, wanted, {}, dtype, held, **how)
     for _ in range(2):
         with np.errstate(all="ignore"):
             found = program.run(inputs, 3)

@@ -1,0 +1,100 @@
+"""What a line of a compiled step does, where it is a call of NumPy that fills an array."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_CALL = re.compile(r"(c\d+)\(")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function that fills `out`, entry by entry from `operands` or by folding the one there is.
+
+    Attributes
+    ----------
+    function : str
+        The name of a ufunc, or `copy`.
+    operands : tuple of array
+    out : array
+        For a fold, of the operand's shape: it does not move along the axes that are folded.
+    is_fold : bool
+    """
+
+    function: str
+    operands: tuple[np.ndarray, ...]
+    out: np.ndarray
+    is_fold: bool = False
+
+
+def read_call(line: str, names: Mapping[str, Any], staged: Mapping[str, np.ndarray]) -> Call | None:
+    """What a line does, or None where it is something else.
+
+    Parameters
+    ----------
+    line : str
+        Written by a spelling: its text is ours.
+    names : mapping of str to Any
+        What the text refers to.
+    staged : mapping of str to array
+        Arrays of the shape and type of the inputs, to stand for them.
+    """
+    found = _CALL.match(line)
+    reader = _READERS.get(type(names[found[1]])) if found is not None else None
+    if found is None or reader is None:
+        return None
+    space = {**names, **staged, found[1]: lambda *args, **kwargs: reader(names[found[1]], args, kwargs)}
+    try:
+        call = eval(line, {"__builtins__": {}}, space)
+    except NameError:
+        return None  # it reads what another line makes anew
+    return call if isinstance(call, Call) and all(a.size for a in (*call.operands, call.out)) else None
+
+
+def _of_ufunc(function: np.ufunc, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+    operands = args[: function.nin]
+    out = kwargs.get("out", args[function.nin] if len(args) > function.nin else None)
+    is_plain = function.nout == 1 and function.signature is None
+    return _entry_by_entry(function.__name__, operands, out) if is_plain else None
+
+
+def _of_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+    if function is not np.copyto:
+        return None
+    out, source, *_ = args
+    array = source if isinstance(source, np.ndarray) else np.asarray(source, out.dtype)
+    return _entry_by_entry("copy", (array,), out)
+
+
+def _of_method(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+    owner = getattr(function, "__self__", None)
+    if not isinstance(owner, np.ufunc) or function.__name__ != "reduce" or len(args) < 4 or kwargs:
+        return None
+    array, axis, _, out, *_ = args
+    if not isinstance(out, np.ndarray):
+        return None
+    axes = range(array.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    kept = tuple(1 if k in {a % array.ndim for a in axes} else s for k, s in enumerate(array.shape))
+    whole = np.broadcast_to(out.reshape(kept), array.shape)
+    return Call(owner.__name__, (array,), whole, is_fold=True)
+
+
+def _entry_by_entry(function: str, operands: tuple[Any, ...], out: Any) -> Call | None:
+    if not isinstance(out, np.ndarray) or not all(isinstance(o, (np.ndarray, np.generic)) for o in operands):
+        return None
+    arrays = tuple(np.asarray(o) for o in operands)
+    if np.broadcast_shapes(out.shape, *(a.shape for a in arrays)) != out.shape:
+        return None
+    return Call(function, tuple(np.broadcast_to(a, out.shape) for a in arrays), out)
+
+
+_READERS: dict[type, Any] = {
+    np.ufunc: _of_ufunc,
+    type(np.copyto): _of_function,
+    type(np.add.reduce): _of_method,
+}
