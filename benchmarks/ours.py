@@ -20,11 +20,17 @@ ENDLESS = 10**9
 def declare_training(workload: Workload, task_of: Callable[[Any], Task]) -> None:
     """The ways to train, as contenders of a workload."""
     workload.contender("graphlang", "graphlang")(lambda size: training_job(task_of(size)))
+    workload.contender("graphlang --jit", "graphlang", needs="$cc")(
+        lambda size: training_job(task_of(size), is_native=True)
+    )
     workload.contender("graphlang --fast", "graphlang")(
         lambda size: training_job(task_of(size), is_fast=True)
     )
     workload.contender("graphlang --threads", "graphlang", needs="threadpoolctl")(
         lambda size: training_job(task_of(size), threads=threads())
+    )
+    workload.contender("graphlang --jit --threads", "graphlang", needs="threadpoolctl $cc")(
+        lambda size: training_job(task_of(size), is_native=True, threads=threads())
     )
 
 
