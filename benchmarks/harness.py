@@ -110,6 +110,9 @@ class Workload:
         What one repetition is.
     counts : dict of str to int
         How much work each size is, where its growth is of interest.
+    has_share : bool
+        Whether the memory that a size takes is told apart from that of the libraries, by doing the
+        small one too.
     """
 
     name: str
@@ -119,6 +122,7 @@ class Workload:
     tolerance: float
     unit: str = "step"
     counts: dict[str, int] = field(default_factory=dict)
+    has_share: bool = False
     contenders: list[Contender] = field(default_factory=list)
 
     def contender(

@@ -43,6 +43,8 @@ class Row:
         Seconds of setting up, with the first step.
     memory : int
         Peak, in bytes.
+    before : int or None
+        The same after the work for a tiny size, where that is asked for.
     difference : float or None
         From the first contender's numbers; None where there is nothing to compare.
     why : str
@@ -54,6 +56,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
     setup: float = 0.0
     memory: int = 0
+    before: int | None = None
     difference: float | None = None
     why: str = ""
 
@@ -107,6 +110,7 @@ def _rows(workload: Workload, size: str, options: Options) -> list[Row]:
             stack.callback(process.end)
             if _set_up(process, row, size, folder / f"{i}.npz"):
                 live.append((row, process))
+                row.before = _memory_before(workload, contender, options) if workload.has_share else None
         _compare(live, folder, rows, workload.tolerance)
         _rounds([(row, process) for row, process in live if not row.why], options)
     return rows
@@ -118,6 +122,16 @@ def _set_up(process: Process, row: Row, size: str, file: Path) -> bool:
     row.setup = answer.get("setup", 0.0)
     row.difference = 0.0 if answer.get("is_checked") else None
     return not row.why
+
+
+def _memory_before(workload: Workload, contender: Contender, options: Options) -> int | None:
+    """What a process of its own takes that does the work for a tiny size: the libraries' share."""
+    process = Process(workload.name, contender, options)
+    try:
+        found: int | None = process.ask({"small": True}).get("memory")
+        return found
+    finally:
+        process.end()
 
 
 def _compare(live: list[tuple[Row, Process]], folder: Path, rows: list[Row], tolerance: float) -> None:
@@ -229,6 +243,7 @@ def _numbers(row: Row, rows: list[Row]) -> dict[str, Any]:
         "rounds": len(row.seconds),
         **{name: ratio(row.seconds, b.seconds) if b else None for name, b in best.items()},
         "memory": row.memory,
+        "share": None if row.before is None else row.memory - row.before,
         "setup": row.setup,
         "difference": row.difference,
     }

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 HEAD = ["contender", "kind", "median", "quartiles", "× best peer", "× floor", "memory", "set up", "agrees to"]
+# The heading of a column that only some workloads have, behind that of the memory.
+SHARE = "of it, the size's"
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 
@@ -24,7 +26,13 @@ def section(result: dict[str, Any], level: str = "##") -> str:
 def table(result: dict[str, Any]) -> str:
     """The contenders from the fastest to the slowest."""
     found = sorted(result["contenders"], key=lambda c: c["median"])
-    return aligned(HEAD, [_cells(c) for c in found], texts=2)
+    rows, at = [[*HEAD], *map(_cells, found)], HEAD.index("memory") + 1
+    if any(c.get("share") is not None for c in found):
+        shares = ["–" if c.get("share") is None else f"{c['share'] / 1e6:.1f} MB" for c in found]
+        for row, text in zip(rows, [SHARE, *shares], strict=True):
+            row.insert(at, text)
+    head, *cells = rows
+    return aligned(head, cells, texts=2)
 
 
 def _cells(c: dict[str, Any]) -> list[str]:

@@ -1,8 +1,8 @@
 """A contender's own process: `python -m benchmarks.worker WORKLOAD CONTENDER`.
 
 It reads one JSON object a line and answers each with one. `{"make": SIZE, "to": FILE}` sets the work up and
-writes the numbers to compare; `{"burst": SECONDS}` does the work for about so long. What libraries print
-goes to the standard error.
+writes the numbers to compare; `{"burst": SECONDS}` does the work for about so long; `{"small": true}` does it
+for a tiny size and says what memory that takes. What libraries print goes to the standard error.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Worker:
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         """Do what a line asks for."""
+        if "small" in question:
+            return self._small()
         if "make" in question:
             return self._make(self._workload.sizes[question["make"]], question["to"])
         return self._burst(question["burst"])
@@ -69,6 +71,14 @@ class Worker:
         setup = time.perf_counter() - start
         self._seconds = self._work.timed(1)
         return {"setup": setup, "is_checked": made.check is not None}
+
+    def _small(self) -> dict[str, Any]:
+        """What the process takes that does the work for a tiny size."""
+        made = self._contender.make(self._workload.small)
+        assert isinstance(made, Job)
+        work = _Repeated(made)
+        work.timed(3)
+        return {"memory": work.memory()}
 
     def _burst(self, seconds: float) -> dict[str, Any]:
         """Work for about `seconds`, after half as long to get warm; the time of one repetition."""

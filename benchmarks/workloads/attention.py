@@ -33,6 +33,7 @@ WORKLOAD = Workload(
     sizes={"batch 8, sequence 128, width 128, 4 heads": Size(8, 128, 128, 4, 8)},
     small=Size(2, 5, 6, 2, 6),
     tolerance=2e-4,
+    has_share=True,
 )
 
 

@@ -44,6 +44,7 @@ WORKLOAD = Workload(
     sizes={"8×8, batch 64": Size(8, 64, 16), "28×28, batch 64": Size(28, 64, 8)},
     small=Size(4, 6, 6),
     tolerance=5e-4,
+    has_share=True,
 )
 
 

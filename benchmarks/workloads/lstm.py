@@ -40,6 +40,7 @@ WORKLOAD = Workload(
     sizes={"32 steps, width 32, 64 units, batch 32": Size(32, 32, 64, 32, 16)},
     small=Size(3, 4, 5, 6, 6),
     tolerance=2e-4,
+    has_share=True,
 )
 
 

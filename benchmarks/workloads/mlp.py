@@ -43,6 +43,7 @@ WORKLOAD = Workload(
     },
     small=Size((6, 8, 7, 10), 5, 6),
     tolerance=2e-4,
+    has_share=True,
 )
 
 

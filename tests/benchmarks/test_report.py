@@ -17,7 +17,7 @@ def contender(name: str, kind: str, median: float, **more: object) -> dict[str, 
     ratios = {"to_peer": None, "to_hand": None, "to_floor": None}
     return {
         "name": name, "kind": kind, "median": median, "low": median, "high": median, "rounds": 3, "memory": 2_000_000,
-        "setup": 1.0, "difference": None, **ratios, **more,
+        "share": None, "setup": 1.0, "difference": None, **ratios, **more,
     }  # fmt: skip
 
 
@@ -95,6 +95,18 @@ def test_a_table_names_who_was_left_out_and_why():
     assert lines[0] == "## Task mlp: small"
     assert [line.split("|")[1].strip() for line in lines[4:6]] == ["B", "**A**"]
     assert lines[-1] == "Left out: C (torch is not installed)."
+
+
+def test_where_it_is_known_a_table_tells_the_memory_of_the_size_from_that_of_the_libraries():
+    found = result(
+        "mlp",
+        "small",
+        contender("A", "graphlang", 1e-3, share=1_250_000),
+        contender("B", "peer", 2e-3),
+    )
+    head, _, first, second = report.table(found).splitlines()
+    at = [cell.strip() for cell in head.split("|")].index(report.SHARE)
+    assert [line.split("|")[at].strip() for line in (first, second)] == ["1.2 MB", "–"]
 
 
 def test_the_page_says_where_graphlang_is_behind_and_where_ahead():
