@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphlang.diagnostics import GraphlangError
@@ -21,14 +21,16 @@ from graphlang.run.native_step import natively
 from graphlang.source import SourceFile
 from tests.ops.tiny_autodiff import apply, draw, leaves, sample_types
 from tests.run.test_program import (
-    _STEPS,
     CASES,
+    DTYPES,
     HEAD,
     IMAGES,
     OWN,
+    RANDOM_STEPS,
     SETTINGS,
     SPECIAL,
     bits,
+    check_random_graph,
     same,
 )
 from tests.run.training import training, values
@@ -256,26 +258,18 @@ def test_all_operations_at_once_have_the_bits_of_their_kernels(dtype: Any) -> No
 
 
 @settings(deadline=None, max_examples=6)
-@given(
-    steps=st.lists(st.tuples(_STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=14),
-    seed=st.integers(0, 99),
-    dtype=st.sampled_from([np.float32, np.float64]),
-)
+@given(steps=RANDOM_STEPS, seed=st.integers(0, 99), dtype=DTYPES)
 def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     steps: Any, seed: int, dtype: Any
 ) -> None:
-    names = ["x", "w"]
-    lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
-    for k, (text, a, b) in enumerate(steps):
-        lines.append(f"v{k} = " + text.format(a=names[a % len(names)], b=names[b % len(names)]))
-        names.append(f"v{k}")
-    lines.append("f = " + " + ".join(f"mean({n} * w)" for n in names))
-    model = compile_source(SourceFile("t", "\n".join(lines))).value
-    model = differentiate(model, model.by_path["f"])
-    rng = np.random.default_rng(seed)
-    inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
-    wanted = [model.by_path["f"], *model.gradients.values()]
-    same(model.nodes, wanted, inputs, dtype, held, is_native=True)
+    check_random_graph(steps, seed, dtype, is_native=True)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(steps=RANDOM_STEPS, seed=st.integers(0, 99), dtype=DTYPES)
+def test_two_hundred_random_graphs_have_the_interpreters_bits(steps: Any, seed: int, dtype: Any) -> None:
+    check_random_graph(steps, seed, dtype, is_native=True)
 
 
 @pytest.mark.parametrize("pool", ["2", "3, stride = 2, padding = 1"])

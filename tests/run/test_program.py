@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graphlang.differentiate.differentiate import differentiate
@@ -111,15 +111,8 @@ _MILD = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
-@given(
-    steps=st.lists(st.tuples(_STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=14),
-    seed=st.integers(0, 99),
-    dtype=st.sampled_from([np.float32, np.float64]),
-)
-def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
-    steps: Any, seed: int, dtype: Any
-) -> None:
+def check_random_graph(steps: list[tuple[str, int, int]], seed: int, dtype: Any, **how: Any) -> None:
+    """Compare both ways of computing a graph of these steps and its gradients."""
     names = ["x", "w"]
     lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
     for k, (text, a, b) in enumerate(steps):
@@ -130,7 +123,26 @@ def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     model = differentiate(model, model.by_path["f"])
     rng = np.random.default_rng(seed)
     inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
-    same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held)
+    same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held, **how)
+
+
+RANDOM_STEPS = st.lists(st.tuples(_STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=14)
+DTYPES = st.sampled_from([np.float32, np.float64])
+
+
+@settings(deadline=None, max_examples=60)
+@given(steps=RANDOM_STEPS, seed=st.integers(0, 99), dtype=DTYPES)
+def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
+    steps: Any, seed: int, dtype: Any
+) -> None:
+    check_random_graph(steps, seed, dtype)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))
+@given(steps=RANDOM_STEPS, seed=st.integers(0, 99), dtype=DTYPES)
+def test_two_thousand_random_graphs_have_the_interpreters_bits(steps: Any, seed: int, dtype: Any) -> None:
+    check_random_graph(steps, seed, dtype)
 
 
 # --- sums in another order -------------------------------------------------------------------------------
