@@ -41,10 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=common.count,
+        type=_threads,
         metavar="N",
         default=1,
-        help="share every batch among N threads, --fast",
+        help="share every batch among N threads, --fast; `auto`: where it pays",
     )
     parser.add_argument(
         "--jit", action="store_true", help="compile the step by a C compiler: the same bits, sooner"
@@ -113,6 +113,14 @@ def _check_options(options: argparse.Namespace) -> None:
     if options.checkpoint and os.path.exists(options.checkpoint) and not os.path.isdir(options.checkpoint):
         problems.error("E0912", None, f"`{options.checkpoint}` is no folder, so it cannot hold checkpoints.")
     common.stop_on_errors(problems)
+
+
+def _threads(text: str) -> int:
+    """A number of threads as argparse's `type`; 0 stands for `auto`."""
+    try:
+        return 0 if text == "auto" else common.count(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a whole number from 1, or `auto`, is needed") from None
 
 
 def _prepared(options: argparse.Namespace) -> Training:

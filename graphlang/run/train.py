@@ -21,6 +21,7 @@ from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
+from graphlang.plan.split import pays, rows_of, split
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
@@ -104,7 +105,8 @@ class Engine:
         self._trainer = trainer
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
-        self._threads = Threads(trainer.threads) if trainer.threads > 1 else None
+        threads = trainer.threads or trainer.helpful_threads()
+        self._threads = Threads(threads) if threads > 1 else None
         self._helpers = self._threads
         if self._threads is None and self.layout.size >= _SHARED_UPDATE and available() > 1:
             self._helpers = Threads(2, holds_blas=False)
@@ -154,7 +156,8 @@ class Trainer:
     dtype : numpy float type
         Precision of floats.
     threads : int
-        With more than one, each computes a part of every batch (`run/split_program.py`).
+        With more than one, each computes a part of every batch (`run/split_program.py`); 0 for as many as there
+        are cores where that is likely to be faster, else one.
     is_fast : bool
         Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
     is_native : bool
@@ -190,7 +193,7 @@ class Trainer:
         reached = ancestors([*self.reported.values(), *step.next.values()])
         self._times = {leaf.path: name for name, leaf in step.clock.items() if leaf in reached}
         # Inputs that do not fit the model are told of before anything runs.
-        bound_sizes(feed, min(settings.batch or self.split.size, self.split.size))
+        bound_sizes(feed, self._largest_batch)
 
     def start(self, weights: Mapping[str, Any] | None = None) -> Progress:
         """Where training begins: parameters and states as the file says, or as given."""
@@ -232,6 +235,20 @@ class Trainer:
             if not engine.has_finite_values():
                 self.check(progress)
             yield self._end_epoch(progress)
+
+    @property
+    def _largest_batch(self) -> int:
+        return min(self.settings.batch or self.split.size, self.split.size)
+
+    def helpful_threads(self) -> int:
+        """How many threads are likely to be of use: as many as there are cores, or one."""
+        step = self.step
+        sizes = bound_sizes(self.feed, self._largest_batch)
+        rows = rows_of(step.model.by_path[path] for path in self.feed.names)
+        wanted = [*self.reported.values(), *step.gradients.values()]
+        if rows is None or not pays(step.nodes, wanted, sizes):
+            return 1
+        return 1 if split(step.nodes, wanted, rows, sizes) is None else available()
 
     def program(
         self,

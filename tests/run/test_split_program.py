@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from graphlang.run.interpreter import Executable
 from graphlang.run.split_program import SplitProgram, Threads
 from graphlang.run.train import Record
 from graphlang.source import SourceFile
+from tests.run.training import training
 
 pytest.importorskip("threadpoolctl")
 
@@ -200,3 +202,36 @@ def test_what_fails_in_one_part_is_told_when_all_are_done(threads: Threads) -> N
         with pytest.raises(IndexError, match="no such row"):
             threads.each(tasks)
     assert sorted(done) == [1, 2]
+
+
+IMAGES = """data d = npz("d.npz")
+input x: [N, {shape}]
+input y: int[N]
+h = {body}
+scores = h -> dense(3)
+train on d {{
+  minimize = cross_entropy(scores, y)
+  batch = 32
+  optimizer = sgd(lr = 0.1)
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "body", "is_better"),
+    [
+        ("8, 16, 16", "x -> conv(64, 3) -> relu -> flatten", True),
+        ("1, 4, 4", "x -> conv(2, 3) -> relu -> flatten", False),
+        ("2048", "x -> dense(1024) -> relu", False),
+        ("8, 16, 16", "x -> conv(64, 3) -> batch_norm2d -> relu -> flatten", False),
+    ],
+    ids=["images", "small images", "one large product", "rows that meet"],
+)
+def test_threads_are_chosen_where_they_pay(
+    shape: str, body: str, is_better: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphlang.run.train.available", lambda: 2)
+    sizes = [int(s) for s in shape.split(",")]
+    np.savez(tmp_path / "d.npz", x=np.zeros((64, *sizes), np.float32), y=np.zeros(64, int))
+    run = training(IMAGES.format(shape=shape, body=body), tmp_path, "float32", threads=0)
+    assert run.trainer.helpful_threads() == (2 if is_better else 1)
