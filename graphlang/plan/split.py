@@ -327,9 +327,9 @@ def work(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]
 def pays(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]) -> bool:
     """Whether threads that each take some rows are likely to be faster than BLAS's threads.
 
-    They are where most of the work is in images or in stacks of matrices: there NumPy walks through memory, and
-    BLAS is called for products that are too small to be shared. One product of two large matrices is shared
-    best by BLAS itself.
+    They are where most of the work is in images or in stacks of matrices: there NumPy walks through memory,
+    and BLAS is called for products that are too small to be shared. One product of two large matrices is
+    shared best by BLAS itself.
     """
     total = plain = 0
     for node, cost in _costs(nodes, wanted, sizes):

@@ -156,8 +156,8 @@ class Trainer:
     dtype : numpy float type
         Precision of floats.
     threads : int
-        With more than one, each computes a part of every batch (`run/split_program.py`); 0 for as many as there
-        are cores where that is likely to be faster, else one.
+        With more than one, each computes a part of every batch (`run/split_program.py`); 0 for as many as
+        there are cores where that is likely to be faster, else one.
     is_fast : bool
         Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
     is_native : bool
