@@ -78,10 +78,10 @@ def count(text: str) -> int:
 
 def report(diagnostics: Iterable[Diagnostic], choice: str = "auto") -> None:
     """Print diagnostics on standard error."""
-    from graphlang.diagnostics.render import render_all
-
     found = list(diagnostics)
     if found:
+        from graphlang.diagnostics.render import render_all
+
         print(render_all(found, color=wants_color(sys.stderr, choice)), file=sys.stderr)
 
 

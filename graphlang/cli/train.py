@@ -193,11 +193,11 @@ class _Run:
         self._introduce(training)
 
     def _resumed(self) -> Progress | None:
-        from graphlang.run.checkpoint import checkpoints, read_checkpoint
-
         options = self.options
         if options.resume is None:
             return None
+        from graphlang.run.checkpoint import checkpoints, read_checkpoint
+
         path = options.resume or next(reversed(checkpoints(options.checkpoint)), None)
         if path is None:
             common.remark(options, f"There is no checkpoint in `{options.checkpoint}` yet: starting anew.")

@@ -19,7 +19,7 @@ from graphlang.graph.node import Node
 from graphlang.run.code import Code
 from graphlang.run.layout import Layout
 from graphlang.run.spellings import ELEMENTWISE, elementwise
-from graphlang.run.split_program import Threads
+from graphlang.run.threads import Threads
 
 # Entries that are updated at once: a few vectors of so many fit into the second-level cache.
 PIECE = 32_768

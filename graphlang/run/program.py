@@ -16,7 +16,6 @@ import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.combine import combined
-from graphlang.plan.loosen import loosened
 from graphlang.plan.schedule import Step, make_plan, resolve
 from graphlang.run import sliding
 from graphlang.run.code import Code
@@ -70,6 +69,8 @@ class Program:
         self._is_exact = is_exact
         fewer, self._now = combined(nodes, wanted)
         if not is_exact:
+            from graphlang.plan.loosen import loosened
+
             fewer, later = loosened(fewer, [self._now[n] for n in wanted])
             self._now = {n: later[m] for n, m in self._now.items() if m in later}
         self._plan = make_plan(fewer, [self._now[n] for n in wanted])

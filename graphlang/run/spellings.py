@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.combine import selection
-from graphlang.run import loose, sliding
+from graphlang.run import sliding
 from graphlang.run.greatest import greatest_along
 from graphlang.run.memory import order_of
 from graphlang.run.operand import Operand, Spelling, Writer
@@ -73,9 +73,13 @@ def spelled(
 
     With `is_exact` they give the kernel's bits, without it they may take sums in another order.
     """
-    lines = None if is_exact or op not in loose.SPELLINGS else loose.SPELLINGS[op](w, operands, out, attrs)
-    if lines is not None:
-        return lines
+    if not is_exact:
+        from graphlang.run import loose
+
+        found = loose.SPELLINGS.get(op)
+        lines = None if found is None else found(w, operands, out, attrs)
+        if lines is not None:
+            return lines
     if op in ELEMENTWISE:
         return [elementwise(w, op, [o.text for o in operands], out.text)]
     found = _SPELLINGS.get(op)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
-from graphlang.plan.split import rows_of, split, work
 from graphlang.run.flat_update import UpdateText, flat_update
 from graphlang.run.layout import Layout
 from graphlang.run.program import Program
-from graphlang.run.split_program import SplitProgram, Threads
+from graphlang.run.threads import Threads
+
+if TYPE_CHECKING:
+    from graphlang.run.split_program import SplitProgram
 
 # Floating-point operations of a step that are worth waking up another thread for.
 LEAST_WORK = 10_000_000
@@ -72,25 +74,21 @@ class StepProgram:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
         self._asked = [*wanted, *following.values(), *scalars]
-        rows = rows_of(step.model.by_path[path] for path in fed) if threads is not None else None
-        is_worth_it = rows is not None and work(step.nodes, asked, sizes) >= LEAST_WORK
-        parted = split(step.nodes, asked, rows, sizes) if is_worth_it and rows is not None else None
-        self.program: Program | SplitProgram
-        if parted is not None and rows is not None and threads is not None:
-            self.program = SplitProgram(
-                parted, asked, rows, sizes, dtype, layout.held, targets, threads, is_native=is_native
-            )
-        else:
-            self.program = Program(
-                step.nodes,
-                asked,
-                sizes,
-                dtype,
-                layout.held,
-                targets,
-                is_exact=is_exact and threads is None,
-                is_native=is_native,
-            )
+        shared = (
+            None
+            if threads is None
+            else _shared(step, asked, fed, sizes, dtype, layout, targets, threads, is_native)
+        )
+        self.program: Program | SplitProgram = shared or Program(
+            step.nodes,
+            asked,
+            sizes,
+            dtype,
+            layout.held,
+            targets,
+            is_exact=is_exact and threads is None,
+            is_native=is_native,
+        )
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
@@ -166,6 +164,30 @@ class StepProgram:
             return
         for update in self._updates:
             update(*given)
+
+
+def _shared(
+    step: TrainingStep,
+    asked: list[Node],
+    fed: Sequence[str],
+    sizes: Mapping[str, int],
+    dtype: type[np.floating[Any]],
+    layout: Layout,
+    targets: Mapping[Node, np.ndarray],
+    threads: Threads,
+    is_native: bool,
+) -> SplitProgram | None:
+    """The step as a program for threads that share the batch, if that can be and is worth it."""
+    from graphlang.plan.split import rows_of, split, work
+    from graphlang.run.split_program import SplitProgram
+
+    rows = rows_of(step.model.by_path[path] for path in fed)
+    if rows is None or work(step.nodes, asked, sizes) < LEAST_WORK:
+        return None
+    parted = split(step.nodes, asked, rows, sizes)
+    if parted is None:
+        return None
+    return SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads, is_native=is_native)
 
 
 def all_finite(flat: np.ndarray) -> bool:

@@ -21,7 +21,6 @@ from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
-from graphlang.plan.split import pays, rows_of, split
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
@@ -29,8 +28,8 @@ from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.layout import Layout
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
-from graphlang.run.split_program import Threads, available
 from graphlang.run.step_program import StepProgram, all_finite
+from graphlang.run.threads import Threads, available
 
 Values = dict[str, Any]
 # The seed of a step is that of the run plus the step's number times 2 ** 32.
@@ -242,6 +241,8 @@ class Trainer:
 
     def helpful_threads(self) -> int:
         """How many threads are likely to be of use: as many as there are cores, or one."""
+        from graphlang.plan.split import pays, rows_of, split
+
         step = self.step
         sizes = bound_sizes(self.feed, self._largest_batch)
         rows = rows_of(step.model.by_path[path] for path in self.feed.names)

@@ -14,7 +14,8 @@ from graphlang.pipeline import compile_source
 from graphlang.plan.schedule import make_plan
 from graphlang.plan.split import Role, split, work
 from graphlang.run.interpreter import Executable
-from graphlang.run.split_program import SplitProgram, Threads
+from graphlang.run.split_program import SplitProgram
+from graphlang.run.threads import Threads
 from graphlang.run.train import Record
 from graphlang.source import SourceFile
 from tests.run.training import training
