@@ -101,7 +101,11 @@ def library(text: str, flags: tuple[str, ...] = ("-O2",)) -> Any:
             raise _failure(
                 f"The C compiler `{command[0]}` failed: {lines[0] if lines else 'it says nothing'}."
             )
-        return ctypes.CDLL(target)
+        try:
+            return ctypes.CDLL(target)
+        except OSError as error:
+            # A folder from which nothing may be run, or a compiler for another machine.
+            raise _failure(f"What `{command[0]}` made cannot be loaded: {error}.") from error
 
 
 @cache

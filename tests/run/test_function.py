@@ -162,6 +162,12 @@ def test_without_a_compiler_jit_says_so(monkeypatch: pytest.MonkeyPatch) -> None
         function_of("input x = 3\nf = x * 1.25 + tan(x)\n", jit=True)
 
 
+def test_a_program_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "true")  # says that all is well, and makes nothing
+    with pytest.raises(GraphlangError, match="`true` made cannot be loaded"):
+        function_of("input x = 3\nf = x * 1.25 + tan(x * 2)\n", jit=True)
+
+
 @NEEDS_COMPILER
 def test_run_with_jit_prints_what_run_prints(capsys: pytest.CaptureFixture[str]) -> None:
     file = str(EXAMPLES / "sigmoid_neuron_gates.graph")
