@@ -52,7 +52,7 @@ def prepare_training(
     dtype: str = "float32",
     threads: int = 1,
     is_fast: bool = False,
-    is_native: bool = False,
+    jit: bool | None = False,
 ) -> Training:
     """Compile a file for training and find its data and where its parameters start.
 
@@ -73,8 +73,8 @@ def prepare_training(
         `float32` or `float64`.
     threads, is_fast
         Faster ways that take sums in another order (`Trainer`).
-    is_native : bool
-        Whether a C compiler is used, which changes no bit.
+    jit : bool or None
+        Whether a C compiler is used, which changes no bit (`Trainer`).
 
     Raises
     ------
@@ -98,13 +98,11 @@ def prepare_training(
     batches = Feed(step.model, rows, spec, fixed, DTYPES[dtype], problems)
     _stop(problems)
     found = settings_of(model.training, settings or {})
-    if is_native:
+    if jit:
         from graphlang.run.native import compiler
 
         compiler()  # that there is none is told before anything is trained
-    trainer = Trainer(
-        step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast, is_native
-    )
+    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast, jit)
     return Training(trainer, trainer.start(given), rows, list(problems))
 
 

@@ -47,7 +47,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="share every batch among N threads, --fast; `auto`: where it pays",
     )
     parser.add_argument(
-        "--jit", action="store_true", help="compile the step by a C compiler: the same bits, sooner"
+        "--jit",
+        action=argparse.BooleanOptionalAction,
+        help="compile steps in C, in the same bits: at once, or never (default: when a run takes long)",
     )
     common.add_model_options(parser)
     parser.add_argument("--data", metavar="FILE", help="a file in place of that of the data block")
@@ -141,7 +143,7 @@ def _prepared(options: argparse.Namespace) -> Training:
         dtype=options.dtype,
         threads=options.threads,
         is_fast=options.fast,
-        is_native=options.jit,
+        jit=options.jit,
     )
     unknown_settings(training.trainer.step.model, overrides, problems)
     common.stop_on_errors(problems)

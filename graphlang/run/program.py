@@ -8,7 +8,7 @@ written here. Its results have the same bits as the interpreter's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,8 +49,6 @@ class Program:
         Where some of the wanted nodes are to be written.
     is_exact : bool
         Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
-    is_native : bool
-        Whether a C compiler is to be used, which changes no bit (`native_step.py`).
     """
 
     def __init__(
@@ -63,7 +61,6 @@ class Program:
         targets: Mapping[Node, np.ndarray] | None = None,
         *,
         is_exact: bool = True,
-        is_native: bool = False,
     ):
         wanted = list(wanted)
         self._is_exact = is_exact
@@ -91,14 +88,28 @@ class Program:
         for i, step in enumerate(self._plan.steps):
             self._write(i, step)
         self._order = list(dict.fromkeys(wanted))
-        results = [self._values[self._now[n]].text for n in self._order]
-        if is_native:
-            from graphlang.run.native_step import natively
+        self._parameters = ["seed", *(name for _, name in self.fed)]
+        self._results = [self._values[self._now[n]].text for n in self._order]
+        self._run = self.code.function(self._parameters, self._results)
 
-            names = {name for _, name in self.fed}
-            inputs = {o.text: (o.shape, o.dtype) for o in self._values.values() if o.text in names}
-            self.code = natively(self.code, inputs)
-        self._run = self.code.function(["seed", *(name for _, name in self.fed)], results)
+    def native(self) -> Callable[..., Any]:
+        """The same statements as a function of which as much as possible is C, for `use`.
+
+        Raises
+        ------
+        GraphlangError
+            E0918 when there is no C compiler, or it fails.
+        """
+        from graphlang.run.native_step import natively
+
+        names = {name for _, name in self.fed}
+        inputs = {o.text: (o.shape, o.dtype) for o in self._values.values() if o.text in names}
+        return natively(self.code, inputs).function(self._parameters, self._results)
+
+    def use(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compute by another function of the same statements from now on; gives the one before."""
+        before, self._run = self._run, function
+        return before
 
     def run(self, leaves: Mapping[str, Any], seed: int = 0) -> dict[Node, Any]:
         """The wanted values; arrays among them are overwritten by the next run.
@@ -110,6 +121,11 @@ class Program:
     def values(self, leaves: Mapping[str, Any], seed: int = 0) -> Sequence[Any]:
         """What `run` gives, each wanted node's value once and in the order in which they were first named."""
         return self._run(seed, *[leaves[path] for path, _ in self.fed])  # type: ignore[no-any-return]
+
+    @property
+    def programs(self) -> list[Program]:
+        """The program itself: one that is split has several."""
+        return [self]
 
     def array_of(self, node: Node) -> np.ndarray | None:
         """The array in which a node's value always is, if there is one."""

@@ -31,7 +31,7 @@ class SplitProgram:
     wanted : list of Node
     rows : str
         The free size that is cut up.
-    sizes, dtype, held, targets, is_native
+    sizes, dtype, held, targets
         As for `Program`, for the whole batch.
     threads : Threads
     """
@@ -46,10 +46,8 @@ class SplitProgram:
         held: Mapping[str, np.ndarray],
         targets: Mapping[Node, np.ndarray],
         threads: Threads,
-        *,
-        is_native: bool = False,
     ):
-        self._split, self._threads, self._is_native = split, threads, is_native
+        self._split, self._threads = split, threads
         self._wanted = list(dict.fromkeys(wanted))
         roles = split.roles
         # Results of each row of the batch are written where the whole batch has its own.
@@ -65,9 +63,7 @@ class SplitProgram:
         later = {split.then[n]: a for n, a in targets.items() if roles[n] in (Role.AFTER, Role.WHOLE)}
         self._leaves = {split.sums[n].path: n for n in split.sums}
         asked = [m for n, m in then.items() if roles[n] is not Role.PARTIAL]
-        self._after = Program(
-            split.after, asked, sizes, dtype, held, later, is_exact=False, is_native=is_native
-        )
+        self._after = Program(split.after, asked, sizes, dtype, held, later, is_exact=False)
         self._then = then
         self._targets = {n: a for n, a in targets.items() if roles[n] is Role.PARTIAL}
         self._shared = self._in_one_place()
@@ -106,7 +102,7 @@ class SplitProgram:
             into |= {split.now[n]: a for n, a in targets.items() if split.roles[n] is Role.PARTIAL}
         asked = [split.now[n] for n in (*split.sums, *self._rows)]
         part = {**sizes, rows: stop - start}
-        return Program(split.nodes, asked, part, dtype, held, into, is_exact=False, is_native=self._is_native)
+        return Program(split.nodes, asked, part, dtype, held, into, is_exact=False)
 
     def values(self, leaves: Mapping[str, Any], seed: int = 0) -> Sequence[Any]:
         """As `Program.values`."""
@@ -133,6 +129,11 @@ class SplitProgram:
             else:
                 result[node] = sums[node] if node in sums else after[self._then[node]]
         return result
+
+    @property
+    def programs(self) -> list[Program]:
+        """What is computed for each part, and for all together afterwards."""
+        return [*self._parts, self._after]
 
     def array_of(self, node: Node) -> np.ndarray | None:
         """The array in which a node's value always is, if there is one."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +43,11 @@ class StepProgram:
         Whether sums are to be taken in the interpreter's order; with threads they are not.
     helpers : Threads, optional
         They share the update, which changes no bit of it.
-    is_native : bool
-        Whether a C compiler is to be used, which changes no bit either.
+
+    Attributes
+    ----------
+    is_ready : bool
+        Whether there is C that `adopt` may try.
     """
 
     def __init__(
@@ -58,7 +62,6 @@ class StepProgram:
         *,
         is_exact: bool = True,
         helpers: Threads | None = None,
-        is_native: bool = False,
     ):
         update = flat_update(step, layout)
         self._layout = layout
@@ -74,28 +77,21 @@ class StepProgram:
                 targets[node] = layout.gradients[path]
         asked = [*wanted, *step.gradients.values(), *following.values(), *scalars]
         self._asked = [*wanted, *following.values(), *scalars]
-        shared = (
-            None
-            if threads is None
-            else _shared(step, asked, fed, sizes, dtype, layout, targets, threads, is_native)
-        )
+        shared = None
+        if threads is not None:
+            shared = _shared(step, asked, fed, sizes, dtype, layout, targets, threads)
         self.program: Program | SplitProgram = shared or Program(
-            step.nodes,
-            asked,
-            sizes,
-            dtype,
-            layout.held,
-            targets,
-            is_exact=is_exact and threads is None,
-            is_native=is_native,
+            step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
         )
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
         ]
         self._whole_update = update
-        self._updates = update.compiled(layout, helpers, is_native=is_native) if update is not None else []
+        self._updates = update.compiled(layout, helpers) if update is not None else []
         self._helpers = helpers
+        self.is_ready = False
+        self._native: tuple[list[Callable[..., Any]], list[Callable[..., None]]] = [], []
         self._at = {node: k for k, node in enumerate(dict.fromkeys(asked))}
         self._reported = [self._at[node] for node in wanted]
         self._copied = [(array, self._at[node]) for array, node in copies]
@@ -127,6 +123,43 @@ class StepProgram:
     def following(self) -> list[tuple[np.ndarray, Node, bool]]:
         """Places outside the flat update, what they become, and whether that lies in such a place itself."""
         return self._following
+
+    def compile(self) -> None:
+        """Make the step in C, to be adopted later; another thread may do so while steps are taken.
+
+        Raises
+        ------
+        GraphlangError
+            E0918 when there is no C compiler, or it fails.
+        """
+        update = self._whole_update
+        updates = [] if update is None else update.compiled(self._layout, self._helpers, is_native=True)
+        self._native = [program.native() for program in self.program.programs], updates
+        self.is_ready = True
+
+    def adopt(self, leaves: Mapping[str, Any], seed: int) -> bool:
+        """Take steps in C from now on, if that gives the bits of NumPy on this batch.
+
+        They should be the same; but a processor or a compiler that nobody has tried should not go unnoticed.
+        """
+        self.is_ready = False
+        functions, updates = self._native
+        with np.errstate(all="ignore"):
+            expected = self._trial(leaves, seed)
+            before = [p.use(f) for p, f in zip(self.program.programs, functions, strict=True)]
+            is_same = self._trial(leaves, seed) == expected
+        if is_same:
+            self._updates = updates
+        else:
+            for program, function in zip(self.program.programs, before, strict=True):
+                program.use(function)
+        return is_same
+
+    def _trial(self, leaves: Mapping[str, Any], seed: int) -> list[bytes]:
+        """Digests of all that a step computes before it changes anything."""
+        found = self.program.values(leaves, seed)
+        arrays = [*(np.ascontiguousarray(value) for value in found), self._layout.gradient]
+        return [blake2b(array.data).digest() for array in arrays]
 
     def take(self, leaves: Mapping[str, Any], seed: int) -> tuple[list[Any], bool]:
         """Forward, backward, and the update if the loss and all gradients are finite.
@@ -175,7 +208,6 @@ def _shared(
     layout: Layout,
     targets: Mapping[Node, np.ndarray],
     threads: Threads,
-    is_native: bool,
 ) -> SplitProgram | None:
     """The step as a program for threads that share the batch, if that can be and is worth it."""
     from graphlang.plan.split import rows_of, split, work
@@ -187,7 +219,7 @@ def _shared(
     parted = split(step.nodes, asked, rows, sizes)
     if parted is None:
         return None
-    return SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads, is_native=is_native)
+    return SplitProgram(parted, asked, rows, sizes, dtype, layout.held, targets, threads)
 
 
 def all_finite(flat: np.ndarray) -> bool:

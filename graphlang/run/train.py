@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
+from graphlang.diagnostics import GraphlangError
 from graphlang.graph.dag import ancestors
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
@@ -36,6 +39,8 @@ Values = dict[str, Any]
 _SEED_SHIFT = 32
 # From so many parameters on, the update is shared by two threads: it does nothing but read and write memory.
 _SHARED_UPDATE = 1 << 20
+# A run of which so many seconds are done and so many are likely to be left is worth the time of a C compiler.
+_SHORT, _LONG = 1.0, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class Engine:
         threads = trainer.threads or trainer.helpful_threads()
         self._threads = Threads(threads) if threads > 1 else None
         self._helpers = self._threads
+        # Seconds of the run after which `decide` is to be called.
+        self.decides_at = _SHORT if trainer.jit is None else math.inf
         if self._threads is None and self.layout.size >= _SHARED_UPDATE and available() > 1:
             self._helpers = Threads(2, holds_blas=False)
 
@@ -127,6 +134,8 @@ class Engine:
         """
         program = self._programs.get(count) or self._compiled(count)
         try:
+            if program.is_ready:
+                program.adopt(leaves, seed)
             return program.take(leaves, seed)
         except KERNEL_ERRORS:
             return None, False
@@ -137,8 +146,28 @@ class Engine:
             return all(map(all_finite, self.layout.vectors))
 
     def _compiled(self, count: int) -> StepProgram:
-        self._programs[count] = self._trainer.program(self.layout, count, self._threads, self._helpers)
-        return self._programs[count]
+        program = self._trainer.program(self.layout, count, self._threads, self._helpers)
+        if self._trainer.jit:
+            program.compile()
+        self._programs[count] = program
+        return program
+
+    def decide(self, seconds: float, left: float) -> None:
+        """Start to compile in the background if a run that has taken `seconds` is likely to take long.
+
+        `left` are the steps still to do, relative to those done.
+        """
+        self.decides_at = math.inf
+        if seconds * left > _LONG:
+            programs = list(self._programs.values())
+            Thread(target=_compile, args=(programs,), name="graphlang-jit", daemon=True).start()
+
+
+def _compile(programs: list[StepProgram]) -> None:
+    # Without a compiler, or one that works, everything stays as it is: nobody has asked for it.
+    with suppress(GraphlangError):
+        for program in programs:
+            program.compile()
 
 
 class Trainer:
@@ -159,8 +188,9 @@ class Trainer:
         there are cores where that is likely to be faster, else one.
     is_fast : bool
         Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
-    is_native : bool
-        Whether the step is compiled by a C compiler as far as that changes no bit (`run/native_step.py`).
+    jit : bool or None
+        Whether steps are compiled by a C compiler as far as that changes no bit (`run/native_step.py`):
+        before the first, or never, or with None in the background, once a run has proved to be a long one.
     """
 
     def __init__(
@@ -172,9 +202,9 @@ class Trainer:
         dtype: type[np.floating[Any]] = np.float32,
         threads: int = 1,
         is_fast: bool = False,
-        is_native: bool = False,
+        jit: bool | None = False,
     ):
-        self.threads, self.is_fast, self.is_native = threads, is_fast, is_native
+        self.threads, self.is_fast, self.jit = threads, is_fast, jit
         self.step, self.inference, self.feed, self.settings, self.dtype = (
             step,
             inference,
@@ -230,6 +260,9 @@ class Trainer:
             for inputs in self.feed.several(parts):
                 loss = self._one_step(engine, progress, inputs)
                 progress.seconds = time.monotonic() - started
+                if progress.seconds > engine.decides_at:
+                    steps = self.settings.epochs * self.batches
+                    engine.decide(progress.seconds, steps / progress.step - 1)
                 yield loss
             if not engine.has_finite_values():
                 self.check(progress)
@@ -269,7 +302,6 @@ class Trainer:
             self.feed.names,
             is_exact=not self.is_fast,
             helpers=helpers,
-            is_native=self.is_native,
         )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:

@@ -15,9 +15,11 @@ from graphlang.diagnostics import GraphlangError
 from graphlang.differentiate.differentiate import differentiate
 from graphlang.ops.build import Builder
 from graphlang.pipeline import compile_source
+from graphlang.plan import c_loops
 from graphlang.run.code import Code
 from graphlang.run.native import like_numpy
 from graphlang.run.native_step import natively
+from graphlang.run.step_program import StepProgram
 from graphlang.source import SourceFile
 from tests.ops.tiny_autodiff import apply, draw, leaves, sample_types
 from tests.run.test_program import (
@@ -254,7 +256,7 @@ def test_all_operations_at_once_have_the_bits_of_their_kernels(dtype: Any) -> No
         operands = leaves(builder, sample_types(sample))
         results.append(apply(builder, op, operands, sample.attrs))
         held |= {n.path: np.asarray(a) for n, a in zip(operands, draw(sample, dtype=dtype), strict=True)}
-    same(builder.nodes, results, {}, dtype, held, is_native=True)
+    same(builder.nodes, results, {}, dtype, held, jit=True)
 
 
 @settings(deadline=None, max_examples=6)
@@ -262,14 +264,14 @@ def test_all_operations_at_once_have_the_bits_of_their_kernels(dtype: Any) -> No
 def test_random_graphs_and_their_gradients_have_the_interpreters_bits(
     steps: Any, seed: int, dtype: Any
 ) -> None:
-    check_random_graph(steps, seed, dtype, is_native=True)
+    check_random_graph(steps, seed, dtype, jit=True)
 
 
 @pytest.mark.slow
 @settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
 @given(steps=RANDOM_STEPS, seed=st.integers(0, 99), dtype=DTYPES)
 def test_two_hundred_random_graphs_have_the_interpreters_bits(steps: Any, seed: int, dtype: Any) -> None:
-    check_random_graph(steps, seed, dtype, is_native=True)
+    check_random_graph(steps, seed, dtype, jit=True)
 
 
 @pytest.mark.parametrize("pool", ["2", "3, stride = 2, padding = 1"])
@@ -281,7 +283,7 @@ def test_a_convolutional_net_has_the_interpreters_bits(pool: str) -> None:
     inputs = {"x": (rng.integers(-4, 4, (6, 2, 9, 8)) / 2).astype(np.float32)}
     held = {p: rng.integers(-2, 3, n.shape).astype(np.float32) for p, n in model.params.items()}
     wanted = [model.by_path["f"], *(model.gradients[p] for p in ("x", *model.params))]
-    same(model.nodes, wanted, inputs, np.float32, held, is_native=True)
+    same(model.nodes, wanted, inputs, np.float32, held, jit=True)
 
 
 # --- training ------------------------------------------------------------------------------------------
@@ -299,7 +301,7 @@ def trained(text: str, folder: Path | None = None, **how: Any) -> tuple[list[Any
 def check_training(text: str, folder: Path | None = None, **how: Any) -> None:
     """Compare training with and without a C compiler."""
     said, expected = trained(text, folder, **how)
-    also_said, found = trained(text, folder, is_native=True, **how)
+    also_said, found = trained(text, folder, jit=True, **how)
     assert also_said == said
     assert {p: bits(a) for p, a in found.items()} == {p: bits(a) for p, a in expected.items()}
 
@@ -333,10 +335,58 @@ def test_threads_may_compute_their_parts_in_c(monkeypatch: pytest.MonkeyPatch) -
     check_training(head + train, threads=2)
 
 
+class AtOnce:
+    """A thread that does its work when it is started."""
+
+    def __init__(self, target: Any, args: Any, **how: Any):
+        self.start = lambda: target(*args)
+
+
+LONG = "train on d { minimize = loss\n epochs = 3\n batch = 16\n optimizer = adam() }"
+
+
+def test_a_long_run_goes_on_in_c_with_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    adopted = []
+    adopt = StepProgram.adopt
+    monkeypatch.setattr(StepProgram, "adopt", lambda *args: adopted.append(adopt(*args)))
+    monkeypatch.setattr("graphlang.run.train._SHORT", 0.0)
+    monkeypatch.setattr("graphlang.run.train._LONG", 0.0)
+    monkeypatch.setattr("graphlang.run.train.Thread", AtOnce)
+    found = trained(HEAD + LONG, jit=None)
+    assert adopted == [True]  # the program of the last batch, which is smaller, was not there yet
+    expected = trained(HEAD + LONG)
+    assert found[0] == expected[0]
+    assert {p: bits(a) for p, a in found[1].items()} == {p: bits(a) for p, a in expected[1].items()}
+
+
+def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StepProgram, "compile", lambda self: pytest.fail("it was compiled"))
+    trained(HEAD + LONG, jit=None)
+
+
+def test_a_long_run_stays_as_it_is_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphlang.run.train._SHORT", 0.0)
+    monkeypatch.setattr("graphlang.run.train._LONG", 0.0)
+    monkeypatch.setattr("graphlang.run.train.Thread", AtOnce)
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert trained(HEAD + LONG, jit=None)[0] == trained(HEAD + LONG)[0]
+
+
+def test_c_that_comes_to_other_bits_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = trained(HEAD + LONG)[0]
+    formula = c_loops._FORMULAS["subtract"]
+    monkeypatch.setitem(c_loops._FORMULAS, "subtract", formula.replace("-", "+"))
+    adopted = []
+    adopt = StepProgram.adopt
+    monkeypatch.setattr(StepProgram, "adopt", lambda *args: adopted.append(adopt(*args)))
+    assert trained(HEAD + LONG, jit=True)[0] == expected
+    assert adopted == [False, False]
+
+
 def test_that_there_is_no_compiler_is_told_before_anything_is_trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     train = "train on d { minimize = loss\n optimizer = adam() }"
     with pytest.raises(GraphlangError, match="no-such-compiler"):
-        training(HEAD + train, is_native=True)
+        training(HEAD + train, jit=True)

@@ -41,11 +41,19 @@ def bits(value: Any) -> tuple[Any, bytes]:
 
 
 def same(
-    nodes: list[Any], wanted: list[Any], inputs: dict[str, Any], dtype: Any, held: dict[str, Any], **how: Any
+    nodes: list[Any],
+    wanted: list[Any],
+    inputs: dict[str, Any],
+    dtype: Any,
+    held: dict[str, Any],
+    *,
+    jit: bool = False,
 ) -> None:
     """Compare both ways of computing, the compiled one twice, since it uses its arrays again."""
     expected = Executable(make_plan(nodes, wanted), {}, dtype, 3).run({**inputs, **held})
-    program = Program(nodes, wanted, {}, dtype, held, **how)
+    program = Program(nodes, wanted, {}, dtype, held)
+    if jit:
+        program.use(program.native())
     for _ in range(2):
         with np.errstate(all="ignore"):
             found = program.run(inputs, 3)
@@ -111,7 +119,9 @@ _MILD = st.sampled_from(
 )  # fmt: skip
 
 
-def check_random_graph(steps: list[tuple[str, int, int]], seed: int, dtype: Any, **how: Any) -> None:
+def check_random_graph(
+    steps: list[tuple[str, int, int]], seed: int, dtype: Any, *, jit: bool = False
+) -> None:
     """Compare both ways of computing a graph of these steps and its gradients."""
     names = ["x", "w"]
     lines = ["input x: [16, 16]", "param w: [16, 16] ~ normal(0, 1)"]
@@ -123,7 +133,7 @@ def check_random_graph(steps: list[tuple[str, int, int]], seed: int, dtype: Any,
     model = differentiate(model, model.by_path["f"])
     rng = np.random.default_rng(seed)
     inputs, held = ({name: rng.normal(size=(16, 16)).astype(dtype)} for name in "xw")
-    same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held, **how)
+    same(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, dtype, held, jit=jit)
 
 
 RANDOM_STEPS = st.lists(st.tuples(_STEPS, st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=14)
