@@ -10,11 +10,12 @@ const KEYS = [
 ];
 
 // Shows something with buttons; the answer is the button and what was typed, or null after Escape.
-export function choose(title, text, buttons, { input } = {}) {
+export function choose(title, text, buttons, { input, isLong = false } = {}) {
   open(title, [paragraph(text)]);
   let field = null;
   if (input !== undefined) {
-    field = Object.assign(document.createElement("input"), { value: input });
+    field = Object.assign(document.createElement(isLong ? "textarea" : "input"), { value: input });
+    if (isLong) field.rows = input.split("\n").length + 1;
     field.setAttribute("aria-label", title);
     body.append(field);
     field.select();

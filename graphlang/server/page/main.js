@@ -36,7 +36,11 @@ const training = makeTraining(
   {
     map: $("map"), legend: $("map-legend"), curve: $("curve"), held: $("curve-held"), numbers: $("train-numbers"),
     state: $("train-state"), error: $("train-error"), start: $("train-start"), step: $("train-step"),
-    epoch: $("train-epoch"), reset: $("train-reset"), speed: $("train-speed"),
+    epoch: $("train-epoch"), reset: $("train-reset"), speed: $("train-speed"), bars: $("train-gradients"),
+    points: {
+      none: $("add-none"), body: $("add-body"), form: $("add-form"), classes: $("add-classes"), fields: $("add-fields"),
+      undo: $("add-undo"), clear: $("add-clear"), said: $("add-said"), box: $("add-box"), count: $("add-count"), list: $("add-list"),
+    },
   },
   { current, onProblem: (text) => notice(text), onWeights: takeWeights, reached },
 );
@@ -296,6 +300,7 @@ function load(answer, isDraft = false) {
   sliders.show([]);
   trainSliders.show([]);
   training.forget();
+  training.forgetPoints();
   forgetWeights();
   picture.fit();
   showSaved();
@@ -342,7 +347,7 @@ async function save(force = false) {
   Object.assign(file, { name, version: answer.version, saved: text });
   forgetDraft(name);
   showSaved();
-  notice(`Saved ${name}.`);
+  given(`Saved ${name}.`);
 }
 
 async function share() {
@@ -355,6 +360,7 @@ async function share() {
   }
   const text = "The whole text is in the link; nothing is uploaded. Someone else opens it with “Open… → a shared link” in their own `graphlang play`.";
   await choose(isCopied ? "The link is copied" : "Copy this link", text, ["Close"], { input: link });
+  given("");
 }
 
 async function restore() {
@@ -412,8 +418,31 @@ function exportPng() {
 async function exportScript() {
   const answer = await reached(() => ask("export", current()));
   if (!answer) return;
-  if (answer.content) download(answer.name, answer.content, "text/x-python");
-  else notice([answer.error ?? answer.why].flat().join(" "));
+  if (!answer.content) return notice([answer.error ?? answer.why].flat().join(" "));
+  download(answer.name, answer.content, "text/x-python");
+  given(`Exported ${answer.name}.`);
+}
+
+function exportGraph() {
+  download(`${stem()}.graph`, editor.text(), "text/plain");
+  given(`Exported ${stem()}.graph.`);
+}
+
+// What has been given away does not hold the points that were added: whoever runs it learns without them.
+function given(what) {
+  const count = training.points().length;
+  if (count) notice(`${what} The ${count === 1 ? "point" : `${count} points`} added to the data here ${count === 1 ? "is" : "are"} not in it.`, "Save data as CSV", exportData);
+  else if (what) notice(what);
+}
+
+async function exportData() {
+  const answer = await reached(() => ask("data", { ...current(), points: training.points() }));
+  if (!answer) return;
+  if (!answer.content) return notice([answer.error ?? answer.why].flat().join(" "));
+  download(answer.name, answer.content, "text/csv");
+  const added = answer.added ? `, ${answer.added} of them added here` : "";
+  const text = `${answer.name} has all ${answer.rows} rows${added}, held out or not. To train on it, put it beside the file and let this be the file's data block. Which rows are held out is then drawn anew.`;
+  await choose("Data saved as CSV", text, ["Close"], { input: answer.block, isLong: true });
 }
 
 async function gradcheck() {
@@ -462,7 +491,8 @@ $("share").onclick = share;
 $("export-svg").onclick = () => seen && download(`${stem()}.svg`, seen.svg, "image/svg+xml");
 $("export-png").onclick = () => seen && exportPng();
 $("export-script").onclick = exportScript;
-$("export-graph").onclick = () => download(`${stem()}.graph`, editor.text(), "text/plain");
+$("export-graph").onclick = exportGraph;
+$("add-save").onclick = exportData;
 for (const button of $("export").querySelectorAll("button")) button.addEventListener("click", () => ($("export").open = false));
 $("stop").onclick = () => reached(() => ask("stop"));
 $("gradcheck").onclick = gradcheck;
