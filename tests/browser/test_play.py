@@ -286,16 +286,16 @@ def test_steps_go_forward_and_backward_by_button_and_key(play: Play) -> None:
 
 def test_boxes_open_and_close_and_depth_does_it_at_once(play: Play, folder: Path) -> None:
     play.choose("open", "example:spiral.graph")
-    play.until(lambda: play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
     play.choose("depth", "0")
-    play.until(lambda: not play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
     play.choose("node", "scores.dense")
     play.click("toggle-box")
-    play.until(lambda: play.all("#picture g[data-id='box scores.dense']"))
-    assert not play.all("#picture g[data-id='box scores.dense_2']")
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    assert not play.all("#picture g[data-id='box:scores.dense_2']")
     play.until(lambda: play.text("toggle-box") == "Close this box")
     play.click("toggle-box")
-    play.until(lambda: not play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
 
 
 def test_zoom_and_colours(play: Play) -> None:

@@ -200,7 +200,7 @@ function pick(id) {
 
 function listNodes() {
   const options = Object.entries(seen.items).filter(([id]) => !id.endsWith(">") || id.startsWith(">"));
-  const label = (id, item) => (id.startsWith("box ") ? `box ${item.title}` : `${item.title}`);
+  const label = (id, item) => (id.startsWith("box:") ? `box ${item.title}` : `${item.title}`);
   const found = options.filter(([id]) => !id.startsWith(">"));
   $("node").replaceChildren(
     new Option("click one, or choose", ""),
@@ -224,13 +224,13 @@ function tellChosen() {
   });
 }
 
-const boxOf = (id) => seen?.boxes.find((b) => (b.open ? `box ${b.path}` : b.path) === id) ?? null;
+const boxOf = (id) => seen?.boxes.find((b) => (b.open ? `box:${b.path}` : b.path) === id) ?? null;
 
 function toggle(box) {
   const [to, from] = box.open ? ["close", "open"] : ["open", "close"];
   view[from] = view[from].filter((b) => b !== box.path);
   view[to] = [...view[to].filter((b) => b !== box.path), box.path];
-  chosen = box.open ? box.path : `box ${box.path}`;
+  chosen = box.open ? box.path : `box:${box.path}`;
   look();
 }
 

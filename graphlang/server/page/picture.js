@@ -9,7 +9,7 @@ export function makePicture(host, { onHover, onClick }) {
   let svg = null;
   let size = [1, 1];
   let zoom = null; // null: as fits
-  let groups = new Map(); // id -> elements; boxes as "box id"
+  let groups = new Map(); // id -> elements; of an open box it is "box:" and its path
   let dragged = false;
 
   function show(text) {
@@ -42,8 +42,7 @@ export function makePicture(host, { onHover, onClick }) {
         if (name.startsWith("on") || name.endsWith("href") || name === "style") element.removeAttribute(name);
       }
       if (element.id) {
-        const isBox = element.querySelector(":scope > .b0, :scope > .b1");
-        if (element.localName === "g") element.setAttribute("data-id", (isBox ? "box " : "") + element.id);
+        if (element.localName === "g") element.setAttribute("data-id", element.id);
         element.removeAttribute("id");
       }
     }
