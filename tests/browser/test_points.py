@@ -296,6 +296,27 @@ def test_a_class_that_the_text_has_no_more_is_left_out_and_said_so(play: Play) -
     assert listed(play)[0].endswith("(left out)")
 
 
+def test_the_names_of_classes_are_text_whatever_they_are(play: Play, folder: Path) -> None:
+    evil = "<img src=x onerror='window.hacked=1'>"
+    with open(folder / "evil.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["x0", "x1", "label"])
+        writer.writerows([i % 7, i % 5, [evil, "</script>"][i % 2]] for i in range(20))
+    text = MOONS.replace("moons(n = 60, noise = 0.1)", 'csv("evil.csv")')
+    (folder / "evil.graph").write_text(text, encoding="utf-8")
+    play.driver.refresh()
+    play.settle()
+    play.choose("open", "load:evil.graph")
+    play.click("tab-train")
+    play.until(lambda: len(play.all("#add-classes label")) == 2 and evil in play.text("add-classes"))
+    click(play, 0.5, 0.5)
+    play.until(lambda: len(listed(play)) == 1)
+    assert listed(play)[0].endswith("</script>")  # the first in sorted order
+    assert evil in play.text("map-legend")
+    assert not play.all("#panel-train img, #panel-train script")
+    assert play.js("return window.hacked ?? null") is None
+
+
 # --- what they are not in ------------------------------------------------------------------------------
 
 

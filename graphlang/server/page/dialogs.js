@@ -6,7 +6,7 @@ const form = document.getElementById("dialog-buttons");
 
 const KEYS = [
   ["→  ←", "one step forward, one step back"], ["space", "play the steps, or pause"], ["Home  End", "the first step; everything"],
-  ["Ctrl-S", "save"], ["Ctrl-F", "find, in the text"], ["Ctrl-Z", "undo, also what a slider did"], ["Ctrl-wheel", "zoom the picture"], ["Tab", "out of the editor, to the next control"],
+  ["Ctrl-S", "save"], ["Ctrl-F", "find: in the text, or outside of it in the picture; Enter goes to the next"], ["Ctrl-Z", "undo, also what a slider did"], ["Ctrl-wheel", "zoom the picture"], ["Tab", "out of the editor, to the next control"],
 ];
 
 // Shows something with buttons; the answer is the button and what was typed, or null after Escape.
