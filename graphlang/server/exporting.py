@@ -19,6 +19,9 @@ from graphlang.server.folder import Folder
 from graphlang.server.map import map_of
 from graphlang.server.points import read_points
 
+# Data that take more memory are not written as text: an answer has to fit into one message.
+_MOST_BYTES = 8 << 20
+
 
 def export(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
     """The script that `graphlang export --to numpy` writes, as `content` with a file `name`; or `why` not."""
@@ -43,12 +46,14 @@ def data(message: dict[str, Any], folder: Folder) -> dict[str, Any]:
         added = add(training, map_of(training, text.source), read_points(message))
         if added.fields is None:
             return {"why": [added.told["none"]]}
+        rows, row_bytes = added.training.trainer.feed.count, added.training.trainer.feed.row_bytes()
+        if rows * row_bytes > _MOST_BYTES:
+            return {"why": [f"{rows:,} rows are too many for the page to give away."]}
     except GraphlangError as error:
         return {"why": [d.message for d in error.diagnostics]}
     name = file_name(model.name)
     content, block = as_csv(added.training, added.fields, name)
-    told = {"rows": added.training.trainer.feed.count, "added": len(added.told["used"])}
-    return {"name": name, "content": content, "block": block, **told}
+    return {"name": name, "content": content, "block": block, "rows": rows, "added": len(added.told["used"])}
 
 
 def _evaluation(text: Text) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -284,12 +284,21 @@ def _norm(gradient: np.ndarray) -> float:
 
 
 def _take_over(training: Training, before: Training) -> bool:
-    """Let a run begin where another stands, if both have the same numbers; says whether they have."""
+    """Let a run begin where another stands, if both have the same parameters; says whether they have."""
     old, new = before.progress, training.progress
-    if {p: np.shape(v) for p, v in old.values.items()} != {p: np.shape(v) for p, v in new.values.items()}:
+    kept, fresh = before.trainer.kept(old.values), training.trainer.kept(new.values)
+    if _shapes(kept) != _shapes(fresh):
         return False
-    new.values = {p: np.array(v) for p, v in old.values.items()}
+    is_same = before.trainer.step.learner.optimizer == training.trainer.step.learner.optimizer
+    if is_same and _shapes(old.values) == _shapes(new.values):
+        kept = {p: np.array(v) for p, v in old.values.items()}
+    # Another optimizer begins with its own states.
+    new.values = {**new.values, **kept}
     new.step, new.epoch, new.seconds = old.step, old.epoch, old.seconds
     # What is best under another text, or on other data, is found out from here on.
     new.best_epoch = old.epoch
     return True
+
+
+def _shapes(values: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {path: np.shape(value) for path, value in values.items()}

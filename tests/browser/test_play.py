@@ -233,6 +233,17 @@ def test_pointing_at_a_node_marks_its_line_and_the_cursor_its_node(play: Play) -
     play.until(lambda: "near" in play.group("f").get_attribute("class"))
 
 
+def test_pointing_at_a_line_marks_its_node_and_leaving_it_the_one_of_the_cursor(play: Play) -> None:
+    play.type_at_end("")
+    play.press("ARROW_UP", "ARROW_UP")
+    play.until(lambda: "near" in play.group("f").get_attribute("class"))
+    play.hover(next(line for line in play.all(".cm-line") if line.text == "q = x + y"))
+    play.until(lambda: "near" in play.group("q").get_attribute("class"))
+    assert "near" not in play.group("f").get_attribute("class")
+    play.hover(play.find("#verdict"))
+    play.until(lambda: "near" in play.group("f").get_attribute("class"))
+
+
 def test_a_click_tells_all_of_a_node(play: Play) -> None:
     play.group("f").click()
     play.until(lambda: play.find("#details").is_displayed())

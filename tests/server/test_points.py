@@ -250,6 +250,11 @@ def test_the_exported_script_knows_the_data_of_the_text_only(client: Client) -> 
     assert client.ask("export", text=MOONS, name="net.graph", points=[[0, 0, 1]]) == without
 
 
+def test_data_that_would_be_no_message_any_more_are_not_given_away(client: Client) -> None:
+    found = client.ask("data", text=MOONS.replace("n = 40", "n = 600_000"), name="net.graph")
+    assert "600,000 rows are too many" in found["why"][0]
+
+
 def test_what_has_no_map_has_no_data_to_take_away(client: Client) -> None:
     wide = MOONS.replace('"x1")', '"label")').replace("[N, 2]", "[N, 3]")
     assert "no map" in client.ask("data", text=wide, name="net.graph")["why"][0]

@@ -27,6 +27,7 @@ const editor = makeEditor($("editor"), {
   nonce: document.querySelector('meta[name="csp-nonce"]').content,
   onChange: changed,
   onLine: markLine,
+  onPoint: (line) => markLine(line ?? editor.line()),
 });
 const picture = makePicture($("picture"), { onHover: hover, onClick: press, onGrab: (id) => id && sliders.grab(inputOf(id)) });
 const finder = makeFinder({ field: $("find"), said: $("found") }, { picture, about: () => seen, onFound: pick });
