@@ -143,7 +143,7 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
     elements.numbers.replaceChildren(
       ...rows.map(([head, ...cells]) => {
         const row = document.createElement("tr");
-        const th = Object.assign(document.createElement("th"), { textContent: head, scope: "row" });
+        const th = head ? Object.assign(document.createElement("th"), { textContent: head, scope: "row" }) : document.createElement("td");
         row.append(th, ...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
         return row;
       }),
