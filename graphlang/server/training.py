@@ -7,6 +7,7 @@ turns a knob; otherwise it starts anew. It goes on likewise when points are adde
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,8 @@ _FRAME = 0.05
 # At the speed 0 a frame is one step; at the others a run takes about so many seconds.
 _SECONDS = (None, 60.0, 20.0, 6.0, 0.0)
 _USUAL_SPEED = 2
+# Sums of squares that were neither rounded to nothing nor beyond the range of 32 bits.
+_PLAIN = (1e-25, 1e35)
 # What a run is about, as far as a message tells it.
 _GIVEN = ("text", "name", "points")
 # Losses told with one frame.
@@ -278,9 +281,13 @@ def _prepared(message: Message, folder: Folder) -> tuple[Training, Map | None]:
 
 
 def _norm(gradient: np.ndarray) -> float:
-    """The Euclidean norm, in 64 bits."""
+    """The Euclidean norm, also of entries whose squares 32 bits do not hold."""
+    flat = np.ravel(gradient)
     with np.errstate(all="ignore"):
-        return float(np.linalg.norm(np.ravel(gradient).astype(np.float64)))
+        square = float(np.dot(flat, flat))
+        if not _PLAIN[0] < square < _PLAIN[1]:
+            square = float(np.square(flat, dtype=np.float64).sum())
+    return math.sqrt(square)
 
 
 def _take_over(training: Training, before: Training) -> bool:

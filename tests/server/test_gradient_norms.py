@@ -132,6 +132,14 @@ def test_there_are_none_before_the_first_step_nor_after_a_reset(run: Run) -> Non
     assert "gradients" not in run.until(lambda m: m["event"] == "frame")
 
 
+@pytest.mark.parametrize("size", ["1e-25", "3e-12", "0.0", "1e25"])
+def test_tiny_and_huge_ones_have_a_norm_too(run: Run, size: str) -> None:
+    text = f"param w: [4] = 1\nloss = {size} * sum(w)\noutput loss\ntrain {{\n  minimize = loss\n  optimizer = sgd(lr = 0.0)\n}}\n"
+    run.open(text)
+    run.do("step")
+    assert shown(run, 1)["w"] == pytest.approx(2 * float(size), rel=1e-6)
+
+
 def test_of_a_run_that_diverges_they_are_those_of_the_step_that_failed(run: Run) -> None:
     run.open(
         "param w = 1\nloss = w ^ 2\noutput loss\ntrain {\n  minimize = loss\n  optimizer = sgd(lr = 1e30)\n}\n"
