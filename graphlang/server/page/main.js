@@ -1,6 +1,6 @@
 // The page: text on the left, the model's picture or its training on the right.
 
-import { ask, farewell, Unreachable } from "./api.js";
+import { ask, farewell } from "./api.js";
 import { showDetails } from "./details.js";
 import { shown, tell } from "./dialogs.js";
 import { makeDivider } from "./divider.js";
@@ -9,13 +9,13 @@ import { makeFiles } from "./files.js";
 import { makeFinder } from "./finder.js";
 import { makeGiving } from "./giving.js";
 import { makePicture } from "./picture.js";
+import { makeReach } from "./reach.js";
 import { makeSliders } from "./sliders.js";
 import { makeSteps } from "./steps.js";
 import { makeTraining } from "./training.js";
 
 const DEBOUNCE = 250; // milliseconds between the last key and a look at the text
 const SLOW = 500; // after so many, say that it takes a while
-const RETRY = 1500;
 const $ = (id) => document.getElementById(id);
 const view = { depth: null, open: [], close: [], theme: "slide", local: false };
 let seen = null; // the last answer of a text without errors
@@ -36,6 +36,7 @@ const steps = makeSteps(picture, $("step-text"), {
 });
 const sliders = makeSliders($("sliders"), editor.replace);
 const trainSliders = makeSliders($("train-sliders"), editor.replace);
+const { reached, isGone } = makeReach({ notice, onGone: () => training.forget(), retry: look });
 const training = makeTraining(
   {
     map: $("map"), legend: $("map-legend"), curve: $("curve"), held: $("curve-held"), numbers: $("train-numbers"),
@@ -153,39 +154,6 @@ function showMessages(answer) {
       return item;
     }),
   );
-}
-
-// --- the server may go away ------------------------------------------------------------------------
-
-let isGone = false;
-
-// The answer of a question; undefined while nobody answers. The page then waits for the server, and goes on.
-async function reached(question) {
-  try {
-    const answer = await question();
-    if (answer.status === 403 && /address/.test(answer.error ?? "")) throw new Unreachable();
-    if (isGone) {
-      isGone = false;
-      notice("The server is there again.");
-    }
-    return answer;
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    if (!isGone) {
-      isGone = true;
-      training.forget();
-      notice("The server does not answer. Your text is kept here; start `graphlang play` again, and this page goes on.");
-      waitForServer();
-    }
-    return undefined;
-  }
-}
-
-async function waitForServer() {
-  while (isGone) {
-    await new Promise((done) => setTimeout(done, RETRY));
-    if (isGone) await look();
-  }
 }
 
 // --- hovering, choosing ----------------------------------------------------------------------------
@@ -344,7 +312,7 @@ function notice(text, action = null, act = null) {
     act();
   };
   $("notice").hidden = false;
-  if (!action && !isGone) noticeTimer = setTimeout(() => ($("notice").hidden = true), 6000);
+  if (!action && !isGone()) noticeTimer = setTimeout(() => ($("notice").hidden = true), 6000);
 }
 
 function setTheme(theme) {
