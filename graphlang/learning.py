@@ -106,6 +106,41 @@ def prepare_training(
     return Training(trainer, trainer.start(given), rows, list(problems))
 
 
+def with_rows(training: Training, more: Mapping[str, np.ndarray]) -> Training:
+    """The same run from its beginning, learning from more rows than the data have.
+
+    Parameters
+    ----------
+    training : Training
+        Its rows must be in memory.
+    more : mapping of str to array
+        What the rows feed, by line of the data block; lines that are left out must feed nothing.
+
+    Raises
+    ------
+    GraphlangError
+        E0806 if they do not fit the model's inputs.
+    """
+    before, rows, problems = training.trainer, training.rows, Problems()
+    assert rows is not None
+    whole, model = rows.extended(more), before.step.model
+    feed = Feed(model, whole, whole.spec, {}, before.dtype, problems)
+    _stop(problems)
+    added = whole.count - rows.count
+    trainer = Trainer(
+        before.step,
+        before.inference,
+        feed,
+        before.settings,
+        before.dtype,
+        before.threads,
+        before.is_fast,
+        before.jit,
+        added=added,
+    )
+    return Training(trainer, trainer.start(), whole, training.warnings)
+
+
 def _compiled(
     parsed: Outcome[tree.File], overrides: Mapping[str, Any] | None, problems: Problems, *, training: bool
 ) -> Model:

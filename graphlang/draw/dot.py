@@ -149,7 +149,7 @@ class Writer:
         cluster = pydot.Subgraph(quoted(self.cluster_name(box)))
         _set(cluster, label=self.box_label(box), labeljust="l", style="rounded,filled",
              fillcolor=theme.gate if depth % 2 else theme.box, color=theme.box_outline,
-             margin=9 if depth else 12, id=quoted(box.id), **{"class": box.kind})  # fmt: skip
+             margin=9 if depth else 12, id=quoted(box.element), **{"class": box.kind})  # fmt: skip
         self._fill(cluster, box.id)
         graph.add_subgraph(cluster)
 

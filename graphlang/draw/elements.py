@@ -105,6 +105,11 @@ class Box:
     detail: str
     parent: str
 
+    @property
+    def element(self) -> str:
+        """Its id in a document; the gate that gives the box's result may have the box's own path."""
+        return f"box:{self.id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -95,7 +95,9 @@ class _Painter:
             # Wires come in from above, through the title: it stands before them, on a ground of its own.
             for placed in self.layout.placed:
                 if placed.kind == "box":
-                    parts += [self._ground(placed), self._title(self.boxes[placed.id], placed)]
+                    box = self.boxes[placed.id]
+                    title = [self._ground(placed), self._title(box, placed)]
+                    parts += [f'<g data-title="{escaped(box.element)}">', *title, "</g>"]
         for placed in self.layout.placed:
             if placed.kind == "item":
                 parts += self._item(self.flow.item(placed.id), placed)
@@ -122,7 +124,7 @@ class _Painter:
     def _box(self, box: Box, placed: Placed) -> list[str]:
         theme, odd = self.theme, self.flow.depth(box.id) % 2
         return [
-            f'<g class="{box.kind}" id="{escaped(box.id)}"><title>{escaped(box.id)}</title>',
+            f'<g class="{box.kind}" id="{escaped(box.element)}"><title>{escaped(box.id)}</title>',
             self.marks.frame(placed, f"b{odd}", theme.gate if odd else theme.box, theme.box_outline, 1),
             *([self._title(box, placed)] if self.scene.direction != "TB" else []),
             "</g>",

@@ -171,13 +171,17 @@ class Split:
         return self.count if self.learn is None else len(self.learn)
 
 
-def split_rows(count: int, holdout: float, seed: int) -> Split:
-    """Hold out a share of the rows, drawn with the seed; at least one row stays to learn from."""
-    held = min(round(count * holdout), count - 1)
+def split_rows(count: int, holdout: float, seed: int, added: int = 0) -> Split:
+    """Hold out a share of the rows, drawn with the seed; at least one row stays to learn from.
+
+    The last `added` rows are all learned from, and which of the others are held out does not depend on them.
+    """
+    drawn = count - added
+    held = min(round(drawn * holdout), drawn - 1)
     if held <= 0:
         return Split(count, None, np.arange(0))
-    order = np.random.default_rng([seed, *b"holdout"]).permutation(count)
-    return Split(count, np.sort(order[held:]), np.sort(order[:held]))
+    order = np.random.default_rng([seed, *b"holdout"]).permutation(drawn)
+    return Split(count, np.append(np.sort(order[held:]), np.arange(drawn, count)), np.sort(order[:held]))
 
 
 def batches_of_epoch(

@@ -103,6 +103,14 @@ class Rows:
             raise GraphlangError(problems)
         return taken
 
+    def extended(self, more: Mapping[str, np.ndarray]) -> Rows:
+        """These rows, which must be in memory, with more after them; lines that `more` lacks are left out."""
+        assert self.is_in_memory
+        held = {name: np.concatenate([self.held[name], added]) for name, added in more.items()}
+        count = len(next(iter(held.values())))
+        classes_of = {name: c for name, c in self.classes_of.items() if name in held}
+        return dataclasses.replace(self, count=count, names=tuple(held), held=held, classes_of=classes_of)
+
     def _taken(self, indices: np.ndarray, problems: Problems) -> dict[str, np.ndarray] | None:
         taken = {name: array[indices] for name, array in self.held.items()}
         if self.source is not None:

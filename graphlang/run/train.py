@@ -88,6 +88,9 @@ class Progress:
         Rows seen in the epoch at hand, and the sums over them of `loss` and the metrics.
     best, best_loss, best_epoch
         The values of the epoch with the smallest watched loss, if epochs are watched (`Trainer.watches`).
+    gradients : dict of str to array
+        By path of the parameter, those of the step done last, before they are clipped. The next step writes
+        over them; empty until the first.
     """
 
     values: Values
@@ -100,6 +103,7 @@ class Progress:
     best_loss: float = math.inf
     best_epoch: int = 0
     seconds: float = 0.0
+    gradients: Values = field(default_factory=dict)
 
 
 class Engine:
@@ -191,6 +195,8 @@ class Trainer:
     jit : bool or None
         Whether steps are compiled by a C compiler as far as that changes no bit (`run/native_step.py`):
         before the first, or never, or with None in the background, once a run has proved to be a long one.
+    added : int
+        How many of the last rows are not the data's own: they are learned from and never held out.
     """
 
     def __init__(
@@ -203,6 +209,7 @@ class Trainer:
         threads: int = 1,
         is_fast: bool = False,
         jit: bool | None = False,
+        added: int = 0,
     ):
         self.threads, self.is_fast, self.jit = threads, is_fast, jit
         self.step, self.inference, self.feed, self.settings, self.dtype = (
@@ -212,7 +219,7 @@ class Trainer:
             settings,
             dtype,
         )
-        self.split: Split = split_rows(feed.count, settings.holdout, settings.seed)
+        self.split: Split = split_rows(feed.count, settings.holdout, settings.seed, added)
         self.batches = count_batches(self.split.size, settings.batch) if feed.count else 1
         loss = inference.training.minimize if inference.training else None
         assert loss is not None
@@ -260,6 +267,7 @@ class Trainer:
             for inputs in self.feed.several(parts):
                 loss = self._one_step(engine, progress, inputs)
                 progress.seconds = time.monotonic() - started
+                progress.gradients = engine.layout.gradients
                 if progress.seconds > engine.decides_at:
                     steps = self.settings.epochs * self.batches
                     engine.decide(progress.seconds, steps / progress.step - 1)

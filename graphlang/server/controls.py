@@ -84,32 +84,23 @@ def _number(
 ) -> Iterator[dict[str, Any]]:
     number, place = literal(value), places.range_of(value.span)
     if number is not None and place is not None:
-        yield _control(name, group, number, place, is_whole=is_whole, **limits)
+        yield _slider(name, group, number, place, is_whole=is_whole, **limits)
+
+
+def _slider(
+    name: str, group: str, value: int | float, place: list[int], *, is_whole: bool = False, **more: Any
+) -> dict[str, Any]:
+    """The control of a number; `more` are limits that are known, and what stands around it."""
+    limits = _limits(value, group, is_whole=is_whole)
+    return _control(name, group, value, place, **{"is_whole": is_whole, **limits, **more})
 
 
 def _control(
-    name: str,
-    group: str,
-    value: int | float,
-    place: list[int],
-    *,
-    before: str = "",
-    after: str = "",
-    is_whole: bool = False,
-    **limits: Any,
+    name: str, group: str, value: Any, place: list[int], *, before: str = "", after: str = "", **kind: Any
 ) -> dict[str, Any]:
-    return {
-        "name": name,
-        "group": group,
-        "value": value,
-        "from": place[0],
-        "to": place[1],
-        "before": before,
-        "after": after,
-        "is_whole": is_whole,
-        **_limits(value, group, is_whole=is_whole),
-        **limits,
-    }
+    """What sliders and choices have in common, and `kind`, which tells them apart."""
+    about = {"name": name, "group": group, "value": value}
+    return {**about, "from": place[0], "to": place[1], "before": before, "after": after, **kind}
 
 
 def _limits(value: int | float, group: str, *, is_whole: bool) -> dict[str, Any]:
@@ -128,21 +119,6 @@ def _rounded_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(f * power for f in (1, 2, 5, 10) if value <= f * power * (1 + 1e-9))
-
-
-def _choice(
-    name: str, group: str, value: str, place: list[int], choices: list[tuple[str, str]], before: str = ""
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "group": group,
-        "value": value,
-        "from": place[0],
-        "to": place[1],
-        "before": before,
-        "after": "",
-        "choices": choices,
-    }
 
 
 # --- arguments of calls -----------------------------------------------------------------------------
@@ -193,7 +169,7 @@ def _optional(
         yield from _number(name, group, found, places, **limits)
         return
     place, before, after = _insertion(value, name, places)
-    yield _control(name, group, default, place, before=before, after=after, **limits)
+    yield _slider(name, group, default, place, before=before, after=after, **limits)
 
 
 # --- data and training -----------------------------------------------------------------------------
@@ -206,7 +182,8 @@ def _data(source: tree.Expr, places: Places) -> Iterator[dict[str, Any]]:
     kind, args = called
     features = GENERATORS[kind].features
     like = [k for k, g in GENERATORS.items() if g.features == features]
-    yield _choice(_SOURCE, "data", kind, place, [(k, _rewritten(k, args)) for k in like])
+    choices = [(k, _rewritten(k, args)) for k in like]
+    yield _control(_SOURCE, "data", kind, place, choices=choices)
     defaults = GENERATORS[kind].options()
     limits: dict[str, dict[str, Any]] = {
         "n": {"min": 4, "max": 2000, "is_log": True, "is_whole": True},
@@ -245,7 +222,7 @@ def _train(statement: tree.Train, places: Places) -> Iterator[dict[str, Any]]:
         if name in written:
             yield from _number(name, "train", written[name], places, **limits)
         else:
-            yield _control(name, "train", default, [at, at], before=f"\n  {name} = ", **limits)
+            yield _slider(name, "train", default, [at, at], before=f"\n  {name} = ", **limits)
 
 
 def _optimizer(value: tree.Expr, places: Places) -> Iterator[dict[str, Any]]:
@@ -258,7 +235,7 @@ def _optimizer(value: tree.Expr, places: Places) -> Iterator[dict[str, Any]]:
     text = rate.span.text if rate is not None else None
     if name in known:
         choices = [(n, f"{n}(lr = {text})" if text else n) for n, default in known.items() if default]
-        yield _choice(_OPTIMIZER, "train", name, place, choices)
+        yield _control(_OPTIMIZER, "train", name, place, choices=choices)
     default = known.get(name)
     limits: dict[str, Any] = {"min": 1e-4, "max": 10.0, "is_log": True}
     if rate is not None:
@@ -283,4 +260,5 @@ def _batch(value: tree.Expr | None, at: int, places: Places) -> Iterator[dict[st
         choices = [(b, b) for b in _BATCHES]
         if text not in _BATCHES:
             choices = [(text, text), *choices]
-        yield _choice("batch", "train", text, place, choices, "\n  batch = " if value is None else "")
+        before = "\n  batch = " if value is None else ""
+        yield _control("batch", "train", text, place, before=before, choices=choices)

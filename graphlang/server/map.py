@@ -40,6 +40,10 @@ class Map:
     labels : array, shape (n,), or None
     held : bool array, shape (n,)
         Which points are held out.
+    classes : int
+        How many classes it tells apart; 0 if its answers are numbers.
+    features : tuple of Node
+        The inputs along whose entries the map reaches.
     scale : (float, float)
         Of numbers: what the darkest and the lightest colour stand for.
     """
@@ -52,6 +56,8 @@ class Map:
     labels: np.ndarray | None
     held: np.ndarray
     names: tuple[str, ...]
+    classes: int
+    features: tuple[Node, ...]
     scale: tuple[float, float] = (0.0, 1.0)
 
     def opening(self) -> dict[str, Any]:
@@ -109,7 +115,9 @@ def map_of(training: Training, source: SourceFile) -> Map | None:
     flat = None if labels is None or not len(points) else np.asarray(labels).reshape(len(labels), -1)[:, 0]
     names = training.rows.classes_of.get(label_path or "", ()) if training.rows is not None else ()
     kind = fitting_kind(kind, first, grid.shape)
-    return Map(model, node, kind, grid, points, flat, held, tuple(names), _scale(flat, first, kind))
+    scale = _scale(flat, first, kind)
+    classes = {Kind.NUMBER: 0, Kind.LOGIT: 2, Kind.PROBABILITY: 2}.get(kind, int(first.shape[-1]))
+    return Map(model, node, kind, grid, points, flat, held, tuple(names), classes, tuple(features), scale)
 
 
 def _width(features: list[Node]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from graphlang.server.examples import EXAMPLES, example_text
 from graphlang.server.folder import Folder, OutsideError
+from graphlang.server.points import read_points
 from graphlang.server.process import StoppedError, TooSlowError
 from graphlang.server.tabs import Tabs
 from graphlang.syntax.reading import decode_source
@@ -22,8 +23,8 @@ Answer = tuple[int, Message]
 
 # The longest text that is taken, in characters, and how long a worker may think about it, in seconds.
 MOST_TEXT = 500_000
-SECONDS = {"look": 20.0, "export": 30.0, "gradcheck": 60.0}
-_TRAINING = ("start", "pause", "step", "epoch", "reset", "text", "speed")
+SECONDS = {"look": 20.0, "export": 30.0, "data": 30.0, "gradcheck": 60.0}
+_TRAINING = ("start", "pause", "step", "epoch", "reset", "text", "points", "speed")
 _UNTITLED = "untitled.graph"
 _FIRST = "product_of_sum.graph"
 
@@ -74,10 +75,12 @@ class Routes:
 
     def _ask(self, question: str, message: Message) -> Answer:
         _check_text(message)
+        read_points(message)
         return 200, self.tabs.ask(str(message["tab"]), {**message, "op": question}, SECONDS[question])
 
     def _train(self, message: Message) -> Answer:
         do, tab = message.get("do"), str(message["tab"])
+        read_points(message)
         if do == "open":
             _check_text(message)
             self.tabs.train(tab, message)

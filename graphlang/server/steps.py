@@ -25,12 +25,11 @@ def said(value: Any) -> str:
 
 
 def items_of(scene: Scene, numbers: Numbers, places: Places) -> dict[str, dict[str, Any]]:
-    """What is known of every item, wire and box of a picture, by its id; `box ` stands before a box's."""
+    """What is known of every item, wire and box of a picture, by its id; `box:` stands before a box's."""
     teller = _Teller(numbers, places)
     found: dict[str, dict[str, Any]] = {}
     for box in scene.boxes:
-        # A gate may have the name of the box around it.
-        found[f"box {box.id}"] = teller.scope(numbers.model.scopes[box.id])
+        found[box.element] = teller.scope(numbers.model.scopes[box.id])
     for item in scene.items:
         found[item.id] = teller.item(item)
     for wire in scene.wires:

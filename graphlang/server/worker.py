@@ -66,6 +66,7 @@ def _handlers(folder: Folder) -> dict[str, Handler]:
         "look": lambda m, folder, _, send: send(looking.look(m, folder)),
         "gradcheck": lambda m, folder, _, send: send(gradients.compare(m, folder)),
         "export": lambda m, folder, _, send: send(exporting.export(m, folder)),
+        "data": lambda m, folder, _, send: send(exporting.data(m, folder)),
         "train": training.serve,
     }
 

@@ -72,12 +72,12 @@ class Opened:
         ActionChains(self.driver).move_to_element(self.group(id)).perform()
 
     def group(self, id: str) -> Any:
-        return next(g for g in self.all("#picture g[id]") if g.get_attribute("id") == id)
+        return next(g for g in self.all("#picture g[data-id]") if g.get_attribute("data-id") == id)
 
     def ids(self) -> set[str]:
         return set(
             self.driver.execute_script(
-                "return [...document.querySelectorAll('#picture g[id]')].map(g => g.id)"
+                "return [...document.querySelectorAll('#picture g[data-id]')].map(g => g.dataset.id)"
             )
         )
 
@@ -93,7 +93,7 @@ class Opened:
         script = """return [...document.querySelectorAll('#picture g.wire')].filter(w => {
           const g = w.querySelector(':scope > .' + arguments[0]);
           return g && g.textContent.trim() && getComputedStyle(g).visibility === 'visible';
-        }).map(w => w.id);"""
+        }).map(w => w.dataset.id);"""
         return set(self.driver.execute_script(script, kind))
 
     def boxes(self) -> dict[str, bool]:

@@ -151,6 +151,30 @@ def test_boxes_open_and_close_by_click_and_list(opened: Open):
     assert page.boxes() == {"h.dense": False, "y.dense": True}
 
 
+@pytest.mark.parametrize("direction", ["lr", "tb"])
+def test_a_click_on_the_title_of_an_open_box_closes_it(opened: Open, direction: str):
+    page = opened(TWO_LAYERS, "--depth", "1", *(["--tb"] if direction == "tb" else []))
+    assert page.boxes() == {"h.dense": True, "y.dense": True}
+    title = next(t for t in page.all("#picture text") if t.text.startswith("dense(3"))
+    title.click()
+    assert page.boxes() == {"h.dense": False, "y.dense": True}
+    page.group("h.dense").click()
+    assert page.boxes() == {"h.dense": True, "y.dense": True}
+
+
+def test_no_two_elements_of_the_document_have_one_id(opened: Open):
+    """Neither a box and the node that gives its result, nor a node and a part of the page."""
+    page = opened(
+        "input picture = [[1.0, -2.0]]\nplace = dense(picture, 2) * 2\noutput place\n", "--depth", "2"
+    )
+    assert {"picture", "place", "place.dense", "box:place.dense"} <= page.ids()
+    script = "return [...document.querySelectorAll('[id]')].map(e => e.id)"
+    ids = page.driver.execute_script(script)
+    assert sorted(ids) == sorted(set(ids))
+    page.hover("place>")
+    assert page.text("part-title") == "place"
+
+
 def test_a_step_stays_where_it_is_when_a_box_opens(opened: Open):
     page = opened(TWO_LAYERS, "--depth", "0")
     page.press("HOME", "ARROW_RIGHT", "ARROW_RIGHT")
@@ -161,7 +185,7 @@ def test_a_step_stays_where_it_is_when_a_box_opens(opened: Open):
 
 def test_the_keyboard_alone_reaches_every_part_and_opens_boxes(opened: Open):
     page = opened(TWO_LAYERS, "--depth", "0")
-    active = "return document.activeElement.closest('#picture') && document.activeElement.id"
+    active = "return document.activeElement.closest('#picture') && document.activeElement.dataset.id"
     for _ in range(20):
         page.press("TAB")
         if page.driver.execute_script(active):
@@ -177,7 +201,7 @@ def test_the_keyboard_alone_reaches_every_part_and_opens_boxes(opened: Open):
     assert page.text("part-title") == "dense(3, tanh)"
     page.press("ENTER")
     assert page.boxes() == {"h.dense": True, "y.dense": False}
-    assert page.driver.execute_script(active) == "h.dense"
+    assert page.driver.execute_script(active) == "box:h.dense"
     page.press("SPACE")
     assert page.boxes() == {"h.dense": False, "y.dense": False}
 
@@ -231,7 +255,7 @@ def test_hundreds_of_nodes_are_stepped_through_at_once(opened: Open):
     lines = ["input x = 0.5", *(f"h{k} = {'sin' if k % 2 else 'tanh'}({f'h{k - 1}' if k else 'x'}) * 0.9 + x"
              for k in range(100)), "output h99"]  # fmt: skip
     page = opened("\n".join(lines), "--show", "values,grads")
-    assert len(page.all("#picture g[id]")) > 600
+    assert len(page.all("#picture g[data-id]")) > 600
     page.press("HOME")
     start = time.monotonic()
     page.press(*["ARROW_RIGHT"] * 50)

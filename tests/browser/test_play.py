@@ -233,6 +233,17 @@ def test_pointing_at_a_node_marks_its_line_and_the_cursor_its_node(play: Play) -
     play.until(lambda: "near" in play.group("f").get_attribute("class"))
 
 
+def test_pointing_at_a_line_marks_its_node_and_leaving_it_the_one_of_the_cursor(play: Play) -> None:
+    play.type_at_end("")
+    play.press("ARROW_UP", "ARROW_UP")
+    play.until(lambda: "near" in play.group("f").get_attribute("class"))
+    play.hover(next(line for line in play.all(".cm-line") if line.text == "q = x + y"))
+    play.until(lambda: "near" in play.group("q").get_attribute("class"))
+    assert "near" not in play.group("f").get_attribute("class")
+    play.hover(play.find("#verdict"))
+    play.until(lambda: "near" in play.group("f").get_attribute("class"))
+
+
 def test_a_click_tells_all_of_a_node(play: Play) -> None:
     play.group("f").click()
     play.until(lambda: play.find("#details").is_displayed())
@@ -286,16 +297,90 @@ def test_steps_go_forward_and_backward_by_button_and_key(play: Play) -> None:
 
 def test_boxes_open_and_close_and_depth_does_it_at_once(play: Play, folder: Path) -> None:
     play.choose("open", "example:spiral.graph")
-    play.until(lambda: play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
     play.choose("depth", "0")
-    play.until(lambda: not play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
     play.choose("node", "scores.dense")
     play.click("toggle-box")
-    play.until(lambda: play.all("#picture g[data-id='box scores.dense']"))
-    assert not play.all("#picture g[data-id='box scores.dense_2']")
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    assert not play.all("#picture g[data-id='box:scores.dense_2']")
     play.until(lambda: play.text("toggle-box") == "Close this box")
     play.click("toggle-box")
-    play.until(lambda: not play.all("#picture g[data-id='box scores.dense']"))
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
+
+
+def test_a_click_on_a_box_opens_it_and_one_on_its_title_closes_it(play: Play) -> None:
+    play.choose("open", "example:spiral.graph")
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    play.choose("depth", "0")
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
+    play.group("scores.dense").click()
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    assert "dense(32, relu)" in play.text("details-body")
+    title = lambda: next(t for t in play.all("#picture text") if t.text.startswith("dense(32, relu"))  # noqa: E731
+    title().click()
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
+
+
+def test_no_two_elements_of_the_document_have_one_id(play: Play) -> None:
+    play.choose("open", "example:spiral.graph")
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    ids = play.js("return [...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert sorted(ids) == sorted(set(ids))
+    groups = play.js("return [...document.querySelectorAll('#picture g[data-id]')].map(e => e.dataset.id)")
+    assert sorted(groups) == sorted(set(groups))
+
+
+def test_what_is_found_is_marked_and_gone_through(play: Play) -> None:
+    play.choose("open", "example:spiral.graph")
+    play.until(lambda: play.all("#picture g[data-id='box:scores.dense']"))
+    play.choose("depth", "0")
+    play.until(lambda: not play.all("#picture g[data-id='box:scores.dense']"))
+    play.js("document.activeElement.blur()")
+    play.js("window.dispatchEvent(new KeyboardEvent('keydown', {key: 'f', ctrlKey: true, cancelable: true}))")
+    assert play.js("return document.activeElement.id") == "find"
+    play.press(*"dense")
+    count = len([g for g in play.all("#picture g.found") if not g.get_attribute("data-id").endswith(">")])
+    assert count >= 3
+    assert play.text("found").startswith(f"{count} found")
+    play.press("ENTER")
+    assert play.text("found") == f"1 of {count}"
+    assert play.find("#details").is_displayed()
+    first = play.text("details-body")
+    play.press("ENTER")
+    assert play.text("details-body") != first
+    play.press("ESCAPE")
+    assert not play.all("#picture g.found")
+    play.press(*"<b>")
+    assert play.text("found") == "0 found"
+
+
+def test_a_number_is_scrubbed_in_the_picture(play: Play) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    chain = ActionChains(play.driver).click_and_hold(play.group("x>"))
+    for _ in range(4):
+        chain = chain.move_by_offset(20, 0)
+    chain.release().perform()
+    # 80 of 400 pixels from -2, where the slider goes from -5 to 5.
+    play.until(lambda: "input x = 0\n" in play.source())
+    play.until(lambda: play.wires("v")["f>"] == "−20")
+    assert not play.find("#details").is_displayed()  # it was no click
+    play.find(".cm-content").click()
+    play.undo()
+    play.until(lambda: "input x = -2\n" in play.source())
+
+
+def test_steps_are_played_over_and_over(play: Play) -> None:
+    play.click("step-repeat")
+    play.js("document.activeElement.blur()")
+    play.press("HOME", *["ARROW_RIGHT"] * 7)
+    count = play.text("step-text").rsplit(" of ", 1)[1]
+    assert f"step 8 of {count}" in play.text("step-text")
+    play.click("step-play")
+    play.until(lambda: "step 1 of" in play.text("step-text"), 6)
+    assert play.find("#step-play").get_attribute("aria-pressed") == "true"
+    play.click("step-play")
 
 
 def test_zoom_and_colours(play: Play) -> None:

@@ -107,7 +107,7 @@ def test_ids_of_the_picture_are_those_that_steps_and_details_name(tmp_path: Path
             ids = {g.get("id") for g in root.iter("{http://www.w3.org/2000/svg}g")}
             shown = set(picture["tells"]) if picture["numbers"] else set()
             assert shown <= ids
-            assert {*picture["closed"], *picture["open"]} <= ids
+            assert {*picture["closed"], *(f"box:{path}" for path in picture["open"])} <= ids
             assert {item for step in picture["steps"] for item in step["items"]} <= ids
 
 

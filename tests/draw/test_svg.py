@@ -13,6 +13,8 @@ from graphlang.draw.geometry import Placed
 from graphlang.draw.layout import lay_out
 from graphlang.draw.scene import View, make_scene
 from graphlang.draw.svg import svg_text
+from graphlang.pipeline import compile_source
+from graphlang.source import SourceFile
 from graphlang.types.tensor import DType, TensorType
 from tests.draw.models import Maker, fork, nested, neuron, xyz
 from tests.draw.test_dot import HOSTILE
@@ -65,6 +67,26 @@ def test_hostile_names_survive():
     root = ElementTree.fromstring(svg_text(make_scene(make.model(total))))
     texts = {"".join(t.itertext()) for t in root.iter(f"{SVG}text")}
     assert {'q"uo"te', "<b>&amp;", "a:b", "new line"} <= texts
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_no_two_elements_have_one_id(direction: str):
+    """The sum that gives a box's result has the path of the box."""
+    source = SourceFile("m.graph", "input x = [[1.0, 2.0]]\nf = dense(x, 2) * 2\noutput f\n", None)
+    scene = make_scene(compile_source(source).value, view=View(depth=2, direction=direction))
+    root = ElementTree.fromstring(svg_text(scene))
+    ids = [e.get("id") for e in root.iter() if e.get("id") is not None]
+    assert {"f.dense", "box:f.dense"} <= set(ids)
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_a_title_in_front_of_the_wires_says_whose_it_is():
+    root = ElementTree.fromstring(svg_text(make_scene(nested(), view=View(depth=2, direction="TB"))))
+    ids = {g.get("id") for g in root.iter(f"{SVG}g")}
+    titles = {g.get("data-title"): "".join(g.itertext()) for g in root.iter(f"{SVG}g") if g.get("data-title")}
+    assert "box:net" in titles
+    assert set(titles) <= ids
+    assert titles["box:net"].strip().startswith("net")
 
 
 @pytest.mark.parametrize("name", ["xyz", "fork-down", "layers"])

@@ -219,6 +219,23 @@ def test_other_parameters_begin_anew(run: Run) -> None:
     assert run.until(lambda m: m["event"] == "ready" and m["parameters"] == 27)["kept"] is False
 
 
+def test_another_optimizer_goes_on_with_the_parameters_and_states_of_its_own(run: Run) -> None:
+    run.open(MOONS.replace("sgd(lr = 0.1)", "adam(lr = 0.1)"))
+    run.do("epoch")
+    before = run.until(lambda m: m["event"] == "weights")["values"]
+    run.do("text", text=MOONS.replace("sgd(lr = 0.1)", "momentum(lr = 0.5)"), name="net.graph")
+    assert run.until(lambda m: m["event"] == "ready")["kept"] is True
+    run.do("pause")
+    assert run.until(lambda m: m["event"] == "weights")["values"] == before
+    run.do("step")
+    frame = run.until(lambda m: m["event"] == "frame" and m["step"] == 5)
+    after = run.until(lambda m: m["event"] == "weights")["values"]
+    # From rest, momentum's first update is the gradient times the rate.
+    for path, norm in frame["gradients"].items():
+        moved = np.linalg.norm(np.subtract(after[path], before[path]))
+        assert moved == pytest.approx(0.5 * norm, rel=1e-3)
+
+
 def test_a_run_that_diverges_says_where(run: Run) -> None:
     text = "param w = 1\nloss = w ^ 2\noutput loss\ntrain {\n  minimize = loss\n  optimizer = sgd(lr = 1e30)\n  epochs = 50\n}\n"
     run.open(text)

@@ -4,6 +4,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const SVG = "http://www.w3.org/2000/svg";
+  const FRAME = "box:"; // what stands before the path in the id of an open box
   const $ = (id) => document.getElementById(id);
   const setText = (id, text) => { $(id).textContent = text; };
 
@@ -39,13 +40,16 @@
     parts = [];
     groups = new Map();
     for (const group of svg.querySelectorAll("g[id]")) {
-      const id = group.getAttribute("id");
-      const isBox = opened.has(id) && isFrame(group);
-      const toggles = isBox || (closed.has(id) && !group.classList.contains("wire"));
-      const path = picture.tells[id];
-      // A box may have the path of the gate that gives its result: each is a group of its own.
+      // A node may be called like a part of the page, so the picture has no ids of its own in it.
+      const element = group.getAttribute("id");
+      group.dataset.id = element;
+      group.removeAttribute("id");
+      const isBox = element.startsWith(FRAME);
+      const id = isBox ? element.slice(FRAME.length) : element;
+      const toggles = isBox ? opened.has(id) : closed.has(id) && !group.classList.contains("wire");
+      const path = isBox ? undefined : picture.tells[id];
       group.about = { id, box: toggles || data.boxes[id] && !path ? id : null, toggles, isOpen: isBox, path };
-      if (!isBox) groups.set(id, group);
+      groups.set(element, group);
       if (!toggles && path === undefined && !data.boxes[id]) continue;
       group.setAttribute(toggles ? "data-toggles" : "data-told", "");
       group.setAttribute("role", toggles ? "button" : "img");
@@ -60,9 +64,6 @@
     if (parts.length) (same || parts[0]).setAttribute("tabindex", "0");
     if (same) same.focus();
   }
-
-  const isFrame = (group) => /^(network|gate|loop|layer)$/.test(group.getAttribute("class"))
-    && group.querySelector(":scope > rect.b0, :scope > rect.b1") !== null;
 
   // What can be pointed at: the whole of a wire's label or a name, not just its strokes.
   function addLens(group) {
@@ -162,7 +163,11 @@
     $("part").append(dt, dd);
   }
 
-  const partAt = (event) => event.target.closest("#picture g[role]");
+  // The title of an open box may stand apart from its frame, in front of the wires.
+  function partAt(event) {
+    const title = event.target.closest("#picture g[data-title]");
+    return title ? groups.get(title.dataset.title) : event.target.closest("#picture g[role]");
+  }
 
   // --- boxes ---------------------------------------------------------------------------------------
 
@@ -260,7 +265,7 @@
       for (const wire of step.also || []) known.gradient.add(wire);
     }
     for (const wire of svg.querySelectorAll("g.wire")) {
-      const id = wire.getAttribute("id");
+      const id = wire.dataset.id;
       for (const kind of ["value", "gradient"]) {
         const group = wire.querySelector(`:scope > .${kind}`);
         if (group) group.classList.toggle("unseen", picture.steps.length > 0 && !known[kind].has(id));

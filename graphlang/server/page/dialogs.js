@@ -6,15 +6,16 @@ const form = document.getElementById("dialog-buttons");
 
 const KEYS = [
   ["→  ←", "one step forward, one step back"], ["space", "play the steps, or pause"], ["Home  End", "the first step; everything"],
-  ["Ctrl-S", "save"], ["Ctrl-F", "find, in the text"], ["Ctrl-Z", "undo, also what a slider did"], ["Ctrl-wheel", "zoom the picture"], ["Tab", "out of the editor, to the next control"],
+  ["Ctrl-S", "save"], ["Ctrl-F", "find: in the text, or outside of it in the picture; Enter goes to the next"], ["Ctrl-Z", "undo, also what a slider did"], ["Ctrl-wheel", "zoom the picture"], ["Tab", "out of the editor, to the next control"],
 ];
 
 // Shows something with buttons; the answer is the button and what was typed, or null after Escape.
-export function choose(title, text, buttons, { input } = {}) {
+export function choose(title, text, buttons, { input, isLong = false } = {}) {
   open(title, [paragraph(text)]);
   let field = null;
   if (input !== undefined) {
-    field = Object.assign(document.createElement("input"), { value: input });
+    field = Object.assign(document.createElement(isLong ? "textarea" : "input"), { value: input });
+    if (isLong) field.rows = input.split("\n").length + 1;
     field.setAttribute("aria-label", title);
     body.append(field);
     field.select();

@@ -49,8 +49,12 @@ const marks = StateField.define({
 
 const byProgram = Annotation.define();
 
-export function makeEditor(parent, { onChange, onLine, nonce }) {
+export function makeEditor(parent, { onChange, onLine, onPoint, nonce }) {
   let line = 1;
+  let pointed = null; // the line that the pointer is on
+  function point(at) {
+    if (at !== pointed) onPoint((pointed = at));
+  }
   const extensions = [
     lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), bracketMatching(),
     EditorView.lineWrapping, indentUnit.of("  "), graph, syntaxHighlighting(colours), look, marks, lintGutter(),
@@ -58,6 +62,13 @@ export function makeEditor(parent, { onChange, onLine, nonce }) {
     keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, ...lintKeymap]),
     EditorView.cspNonce.of(nonce),
     EditorView.contentAttributes.of({ "aria-label": "Text of the model", spellcheck: "false", tabindex: "0" }),
+    EditorView.domEventHandlers({
+      mousemove(event, view) {
+        const at = view.posAtCoords({ x: event.clientX, y: event.clientY });
+        point(at === null ? null : view.state.doc.lineAt(at).number);
+      },
+      mouseleave: () => point(null),
+    }),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) {
         onChange(update.changes, update.transactions.some((t) => t.annotation(byProgram)));

@@ -1,20 +1,22 @@
 // The page: text on the left, the model's picture or its training on the right.
 
-import { ask, farewell, Unreachable } from "./api.js";
+import { ask, farewell } from "./api.js";
 import { showDetails } from "./details.js";
-import { choose, shown, tell } from "./dialogs.js";
+import { shown, tell } from "./dialogs.js";
+import { makeDivider } from "./divider.js";
 import { makeEditor } from "./editor.js";
+import { makeFiles } from "./files.js";
+import { makeFinder } from "./finder.js";
+import { makeGiving } from "./giving.js";
 import { makePicture } from "./picture.js";
+import { makeReach } from "./reach.js";
 import { makeSliders } from "./sliders.js";
 import { makeSteps } from "./steps.js";
-import { download, draftOf, forgetDraft, keepDraft, linkTo, ownDraft, textIn } from "./storage.js";
 import { makeTraining } from "./training.js";
 
 const DEBOUNCE = 250; // milliseconds between the last key and a look at the text
 const SLOW = 500; // after so many, say that it takes a while
-const RETRY = 1500;
 const $ = (id) => document.getElementById(id);
-const file = { name: "untitled.graph", version: null, is_crlf: false, saved: "" };
 const view = { depth: null, open: [], close: [], theme: "slide", local: false };
 let seen = null; // the last answer of a text without errors
 let chosen = null;
@@ -25,21 +27,31 @@ const editor = makeEditor($("editor"), {
   nonce: document.querySelector('meta[name="csp-nonce"]').content,
   onChange: changed,
   onLine: markLine,
+  onPoint: (line) => markLine(line ?? editor.line()),
 });
-const picture = makePicture($("picture"), { onHover: hover, onClick: pick });
+const picture = makePicture($("picture"), { onHover: hover, onClick: press, onGrab: (id) => id && sliders.grab(inputOf(id)) });
+const finder = makeFinder({ field: $("find"), said: $("found") }, { picture, about: () => seen, onFound: pick });
 const steps = makeSteps(picture, $("step-text"), {
-  first: $("step-first"), back: $("step-back"), play: $("step-play"), next: $("step-next"), last: $("step-last"),
+  first: $("step-first"), back: $("step-back"), play: $("step-play"), next: $("step-next"), last: $("step-last"), repeat: $("step-repeat"),
 });
 const sliders = makeSliders($("sliders"), editor.replace);
 const trainSliders = makeSliders($("train-sliders"), editor.replace);
+const { reached, isGone } = makeReach({ notice, onGone: () => training.forget(), retry: look });
 const training = makeTraining(
   {
     map: $("map"), legend: $("map-legend"), curve: $("curve"), held: $("curve-held"), numbers: $("train-numbers"),
     state: $("train-state"), error: $("train-error"), start: $("train-start"), step: $("train-step"),
-    epoch: $("train-epoch"), reset: $("train-reset"), speed: $("train-speed"),
+    epoch: $("train-epoch"), reset: $("train-reset"), speed: $("train-speed"), bars: $("train-gradients"),
+    points: {
+      none: $("add-none"), body: $("add-body"), form: $("add-form"), classes: $("add-classes"), fields: $("add-fields"),
+      undo: $("add-undo"), clear: $("add-clear"), said: $("add-said"), box: $("add-box"), count: $("add-count"), list: $("add-list"),
+    },
   },
   { current, onProblem: (text) => notice(text), onWeights: takeWeights, reached },
 );
+
+// The input that a part of the picture may be; one that is used far apart is drawn there again, with a count.
+const inputOf = (id) => id.replace(/( \d+)?>?$/, "");
 
 function current() {
   return { name: $("name").value, text: editor.text() };
@@ -54,8 +66,7 @@ let isDue = false;
 function changed(changes, isSlider) {
   sliders.map(changes);
   trainSliders.map(changes);
-  showSaved();
-  keepDraft($("name").value, { text: editor.text(), version: file.version, is_crlf: file.is_crlf });
+  files.keep();
   // What a slider moves is seen at once; a text is looked at when its author has stopped for a moment.
   clearTimeout(timer);
   if (isSlider) look();
@@ -69,9 +80,9 @@ async function look() {
   isLooking = true;
   do {
     isDue = false;
-    const asked = current();
+    const asked = { ...current(), weights: $("learned").checked ? weights : null };
     const slow = setTimeout(() => ($("busy").hidden = false), SLOW);
-    const answer = await reached(() => ask("look", { ...asked, view, weights: $("learned").checked ? weights : null }));
+    const answer = await reached(() => ask("look", { ...asked, view }));
     clearTimeout(slow);
     $("busy").hidden = true;
     if (answer) show(answer, asked);
@@ -105,13 +116,16 @@ function show(answer, asked) {
   view.close = view.close.filter((b) => answer.boxes.some((x) => x.path === b));
   document.title = `${answer.name} – graphlang play`;
   picture.show(answer.svg);
+  const inputs = new Set(sliders.inputs());
+  picture.mark("scrubs", picture.ids().filter((id) => inputs.has(inputOf(id))));
   steps.load(answer.steps);
+  finder.refresh();
   if (chosen && !answer.items[chosen]) chosen = null;
   listNodes();
   tellChosen();
   markLine(editor.line());
   showTraining(answer.learns, isOld);
-  if (!isOld && weights && $("learned").checked && !answer.is_learned) {
+  if (!isOld && asked.weights && !answer.is_learned) {
     forgetWeights();
     notice("What was learned does not fit this text any more; the picture has the file's own numbers.");
   }
@@ -142,39 +156,6 @@ function showMessages(answer) {
   );
 }
 
-// --- the server may go away ------------------------------------------------------------------------
-
-let isGone = false;
-
-// The answer of a question; undefined while nobody answers. The page then waits for the server, and goes on.
-async function reached(question) {
-  try {
-    const answer = await question();
-    if (answer.status === 403 && /address/.test(answer.error ?? "")) throw new Unreachable();
-    if (isGone) {
-      isGone = false;
-      notice("The server is there again.");
-    }
-    return answer;
-  } catch (error) {
-    if (!(error instanceof Unreachable)) throw error;
-    if (!isGone) {
-      isGone = true;
-      training.forget();
-      notice("The server does not answer. Your text is kept here; start `graphlang play` again, and this page goes on.");
-      waitForServer();
-    }
-    return undefined;
-  }
-}
-
-async function waitForServer() {
-  while (isGone) {
-    await new Promise((done) => setTimeout(done, RETRY));
-    if (isGone) await look();
-  }
-}
-
 // --- hovering, choosing ----------------------------------------------------------------------------
 
 const about = (id) => (id === null ? null : (seen?.items[id] ?? null));
@@ -189,6 +170,13 @@ function markLine(line) {
   picture.mark("near", Object.keys(seen.items).filter((id) => seen.items[id].line === line));
 }
 
+// A click opens a closed box, and closes an open one by its title; of all else it tells.
+function press(id, isText) {
+  const box = boxOf(id);
+  if (box && (!box.open || isText)) toggle(box);
+  else pick(id);
+}
+
 function pick(id) {
   chosen = id && about(id) ? id : null;
   tellChosen();
@@ -196,7 +184,7 @@ function pick(id) {
 
 function listNodes() {
   const options = Object.entries(seen.items).filter(([id]) => !id.endsWith(">") || id.startsWith(">"));
-  const label = (id, item) => (id.startsWith("box ") ? `box ${item.title}` : `${item.title}`);
+  const label = (id, item) => (id.startsWith("box:") ? `box ${item.title}` : `${item.title}`);
   const found = options.filter(([id]) => !id.startsWith(">"));
   $("node").replaceChildren(
     new Option("click one, or choose", ""),
@@ -220,13 +208,13 @@ function tellChosen() {
   });
 }
 
-const boxOf = (id) => seen?.boxes.find((b) => (b.open ? `box ${b.path}` : b.path) === id) ?? null;
+const boxOf = (id) => seen?.boxes.find((b) => (b.open ? `box:${b.path}` : b.path) === id) ?? null;
 
 function toggle(box) {
   const [to, from] = box.open ? ["close", "open"] : ["open", "close"];
   view[from] = view[from].filter((b) => b !== box.path);
   view[to] = [...view[to].filter((b) => b !== box.path), box.path];
-  chosen = box.open ? box.path : `box ${box.path}`;
+  chosen = box.open ? box.path : `box:${box.path}`;
   look();
 }
 
@@ -279,14 +267,10 @@ for (const [name, other] of [["graph", "train"], ["train", "graph"]]) {
 
 // --- files -----------------------------------------------------------------------------------------
 
-function load(answer, isDraft = false) {
-  Object.assign(file, { name: answer.name, version: answer.version ?? null, is_crlf: answer.is_crlf ?? false });
-  file.saved = isDraft ? null : answer.text;
-  $("name").value = answer.name;
-  editor.load(answer.text);
+// The picture of another file would be worse than none.
+function forgetAll() {
   Object.assign(view, { depth: null, open: [], close: [] });
   $("depth").value = "";
-  // The picture of another file would be worse than none.
   chosen = seen = null;
   picture.clear();
   steps.reset();
@@ -296,125 +280,13 @@ function load(answer, isDraft = false) {
   sliders.show([]);
   trainSliders.show([]);
   training.forget();
+  training.forgetPoints();
   forgetWeights();
   picture.fit();
-  showSaved();
-  look();
 }
 
-const showSaved = () => ($("unsaved").hidden = editor.text() === file.saved && $("name").value === file.name);
-
-async function openChosen() {
-  const value = $("open").value;
-  $("open").value = "";
-  if (!value) return;
-  if (value === "link") return openLink();
-  const before = editor.text();
-  const [question, name] = [value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)];
-  const answer = await reached(() => ask(question, { name }));
-  if (!answer) return;
-  if (answer.error) return notice(answer.error);
-  const wasUnsaved = !$("unsaved").hidden;
-  const old = { ...current(), version: file.version, is_crlf: file.is_crlf };
-  load(answer);
-  if (wasUnsaved && before.trim()) notice(`The text of ${old.name} was not saved.`, "Back to it", () => load(old, true));
-}
-
-async function openLink() {
-  const link = await choose("Open a shared text", "Paste the link:", ["Cancel", "Open"], { input: "" });
-  if (link?.button !== "Open") return;
-  const text = await textIn(link.value);
-  if (text === null) notice("This is no link to a text.");
-  else load({ name: "shared.graph", text }, true);
-}
-
-async function save(force = false) {
-  const { name, text } = current();
-  const version = name === file.name ? file.version : null;
-  const answer = await reached(() => ask("save", { name, text, version, is_crlf: file.is_crlf, force }));
-  if (!answer) return;
-  if (answer.conflict) {
-    const found = await choose("Save", `${answer.error} Replace it by your text?`, ["Cancel", "Replace"]);
-    if (found?.button === "Replace") await save(true);
-    return;
-  }
-  if (answer.error) return notice(answer.error);
-  Object.assign(file, { name, version: answer.version, saved: text });
-  forgetDraft(name);
-  showSaved();
-  notice(`Saved ${name}.`);
-}
-
-async function share() {
-  const link = await linkTo(editor.text());
-  let isCopied = true;
-  try {
-    await navigator.clipboard.writeText(link);
-  } catch {
-    isCopied = false; // not allowed here: the dialog shows it, to be copied by hand
-  }
-  const text = "The whole text is in the link; nothing is uploaded. Someone else opens it with “Open… → a shared link” in their own `graphlang play`.";
-  await choose(isCopied ? "The link is copied" : "Copy this link", text, ["Close"], { input: link });
-}
-
-async function restore() {
-  const answer = await reached(() => ask("open"));
-  if (!answer) {
-    const draft = ownDraft();
-    if (draft) load(draft, true);
-    return;
-  }
-  const group = (label, options) => {
-    const element = Object.assign(document.createElement("optgroup"), { label });
-    element.append(...options);
-    return element;
-  };
-  $("open").append(
-    group("Examples", answer.examples.map((e) => new Option(e.title, `example:${e.name}`))),
-    group(`In ${answer.folder}`, answer.files.map((n) => new Option(n, `load:${n}`))),
-    group("Elsewhere", [new Option("a shared link…", "link")]),
-  );
-  const shared = await textIn(location.hash);
-  if (shared !== null) return load({ name: "shared.graph", text: shared }, true);
-  const own = ownDraft();
-  const draft = own ?? draftOf(answer.name);
-  if (!draft || draft.text === answer.text) return load(answer);
-  if (own || draft.version === answer.version) {
-    load(draft, true);
-    notice("This is your text that was not saved.", "Discard it", () => {
-      forgetDraft(draft.name);
-      load(answer);
-    });
-  } else {
-    load(answer);
-    notice("The file has changed since you last edited it here.", "Show that text", () => load(draft, true));
-  }
-}
-
-// --- taking away -----------------------------------------------------------------------------------
-
-const stem = () => $("name").value.replace(/\.graph$/, "") || "model";
-
-function exportPng() {
-  const image = new Image();
-  const blob = new Blob([seen.svg], { type: "image/svg+xml" });
-  image.onload = () => {
-    const scale = Math.min(2, 8000 / Math.max(image.width, image.height));
-    const canvas = Object.assign(document.createElement("canvas"), { width: image.width * scale, height: image.height * scale });
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    URL.revokeObjectURL(image.src);
-    canvas.toBlob((png) => (png ? download(`${stem()}.png`, png) : notice("The picture is too large for a PNG.")), "image/png");
-  };
-  image.onerror = () => notice("This browser cannot make a PNG of the picture.");
-  image.src = URL.createObjectURL(blob);
-}
-
-async function exportScript() {
-  const answer = await reached(() => ask("export", current()));
-  if (!answer) return;
-  if (answer.content) download(answer.name, answer.content, "text/x-python");
-  else notice([answer.error ?? answer.why].flat().join(" "));
-}
+const { given } = makeGiving({ editor, current, svg: () => seen?.svg ?? null, points: () => training.points(), reached, notice });
+const files = makeFiles({ editor, current, look, onLoad: forgetAll, reached, notice, given });
 
 async function gradcheck() {
   const button = $("gradcheck");
@@ -440,7 +312,7 @@ function notice(text, action = null, act = null) {
     act();
   };
   $("notice").hidden = false;
-  if (!action && !isGone) noticeTimer = setTimeout(() => ($("notice").hidden = true), 6000);
+  if (!action && !isGone()) noticeTimer = setTimeout(() => ($("notice").hidden = true), 6000);
 }
 
 function setTheme(theme) {
@@ -451,19 +323,11 @@ function setTheme(theme) {
 }
 
 $("notice-close").onclick = () => ($("notice").hidden = true);
-$("open").onchange = openChosen;
 $("name").oninput = () => {
-  showSaved();
+  files.showSaved();
   clearTimeout(timer);
   timer = setTimeout(look, DEBOUNCE);
 };
-$("save").onclick = () => save();
-$("share").onclick = share;
-$("export-svg").onclick = () => seen && download(`${stem()}.svg`, seen.svg, "image/svg+xml");
-$("export-png").onclick = () => seen && exportPng();
-$("export-script").onclick = exportScript;
-$("export-graph").onclick = () => download(`${stem()}.graph`, editor.text(), "text/plain");
-for (const button of $("export").querySelectorAll("button")) button.addEventListener("click", () => ($("export").open = false));
 $("stop").onclick = () => reached(() => ask("stop"));
 $("gradcheck").onclick = gradcheck;
 $("help-button").onclick = () => tell("Keys", null, "help");
@@ -493,26 +357,16 @@ $("theme").onchange = () => {
   look();
 };
 
-function setDivider(share) {
-  const clamped = Math.min(80, Math.max(5, share));
-  document.querySelector(".messages").style.height = `${clamped}%`;
-  $("divider").setAttribute("aria-valuenow", String(Math.round(clamped)));
-}
-$("divider").onpointerdown = (down) => {
-  $("divider").setPointerCapture(down.pointerId);
-  const left = document.querySelector(".left").getBoundingClientRect();
-  $("divider").onpointermove = (move) => setDivider((100 * (left.bottom - move.clientY)) / left.height);
-  $("divider").onpointerup = () => ($("divider").onpointermove = null);
-};
-$("divider").onkeydown = (event) => {
-  const by = { ArrowUp: 5, ArrowDown: -5 }[event.key];
-  if (by) setDivider(Number($("divider").getAttribute("aria-valuenow")) + by);
-};
+makeDivider($("divider"), document.querySelector(".left"), document.querySelector(".messages"));
 
 addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "s") {
     event.preventDefault();
-    save();
+    files.save();
+  }
+  if ((event.ctrlKey || event.metaKey) && event.key === "f" && isShown("graph") && !event.target.closest?.(".cm-editor")) {
+    event.preventDefault();
+    finder.focus();
   }
   if (event.key === "Escape") $("export").open = false;
   const isTaken = event.target.closest?.("input, select, textarea, button, summary, dialog, .cm-editor, #divider");
@@ -522,12 +376,8 @@ addEventListener("keydown", (event) => {
 addEventListener("click", (event) => {
   if (!event.target.closest?.("#export")) $("export").open = false;
 });
-addEventListener("hashchange", async () => {
-  const text = await textIn(location.hash);
-  if (text !== null) load({ name: "shared.graph", text }, true);
-});
 addEventListener("pagehide", farewell);
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)").matches;
 setTheme(localStorage.getItem("graphlang:theme") ?? (prefersDark ? "dark" : "slide"));
-restore();
+files.restore();

@@ -5,11 +5,11 @@ const [SMALLEST, LARGEST] = [0.1, 4];
 // A picture that fits only if its numbers cannot be read any more is scrolled instead.
 const LEGIBLE = 0.85;
 
-export function makePicture(host, { onHover, onClick }) {
+export function makePicture(host, { onHover, onClick, onGrab }) {
   let svg = null;
   let size = [1, 1];
   let zoom = null; // null: as fits
-  let groups = new Map(); // id -> elements; boxes as "box id"
+  let groups = new Map(); // id -> elements; of an open box it is "box:" and its path
   let dragged = false;
 
   function show(text) {
@@ -42,8 +42,7 @@ export function makePicture(host, { onHover, onClick }) {
         if (name.startsWith("on") || name.endsWith("href") || name === "style") element.removeAttribute(name);
       }
       if (element.id) {
-        const isBox = element.querySelector(":scope > .b0, :scope > .b1");
-        if (element.localName === "g") element.setAttribute("data-id", (isBox ? "box " : "") + element.id);
+        if (element.localName === "g") element.setAttribute("data-id", element.id);
         element.removeAttribute("id");
       }
     }
@@ -68,7 +67,7 @@ export function makePicture(host, { onHover, onClick }) {
 
   host.addEventListener("pointerover", (event) => onHover(groupAt(event)));
   host.addEventListener("pointerleave", () => onHover(null));
-  host.addEventListener("click", (event) => !dragged && onClick(groupAt(event)));
+  host.addEventListener("click", (event) => !dragged && onClick(groupAt(event), Boolean(event.target.closest?.("text"))));
   host.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -77,11 +76,14 @@ export function makePicture(host, { onHover, onClick }) {
   host.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     const start = [event.clientX, event.clientY, host.scrollLeft, host.scrollTop];
+    const scrub = onGrab(groupAt(event)); // what changes a number; null where the picture itself is moved
     dragged = false;
     const move = (e) => {
       const by = [e.clientX - start[0], e.clientY - start[1]];
       dragged ||= Math.hypot(...by) > 5;
-      if (dragged) [host.scrollLeft, host.scrollTop] = [start[2] - by[0], start[3] - by[1]];
+      if (!dragged) return;
+      if (scrub) scrub(by[0]);
+      else [host.scrollLeft, host.scrollTop] = [start[2] - by[0], start[3] - by[1]];
     };
     const up = () => removeEventListener("pointermove", move);
     addEventListener("pointermove", move);

@@ -8,6 +8,31 @@ const HIGH = [214, 96, 30];
 const css = (rgb) => `rgb(${rgb.join(" ")})`;
 export const classColour = (c) => CLASSES[c % CLASSES.length];
 
+// The sign of a class as a small picture.
+export function swatch(c) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 32, height: 32, className: "swatch" });
+  const context = canvas.getContext("2d");
+  canvas.setAttribute("aria-hidden", "true");
+  trace(context, SHAPES[c % SHAPES.length], 16, 16, 10);
+  context.fillStyle = css(classColour(c));
+  context.fill();
+  return canvas;
+}
+
+function trace(context, shape, x, y, r) {
+  context.beginPath();
+  if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
+  else if (shape === "square") context.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8);
+  else {
+    const corners = { triangle: 3, diamond: 4, cross: 5 }[shape];
+    for (let k = 0; k < corners; k++) {
+      const angle = -Math.PI / 2 + (2 * Math.PI * k) / corners;
+      context.lineTo(x + r * 1.25 * Math.cos(angle), y + r * 1.25 * Math.sin(angle));
+    }
+    context.closePath();
+  }
+}
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const mixed = (a, b, share) => a.map((x, i) => Math.round(x + (b[i] - x) * share));
 function rgb(hex) {
@@ -21,6 +46,8 @@ export function makeMap(canvas, legend) {
   const context = canvas.getContext("2d");
   let about = null;
   let last = null;
+  let added = []; // points that somebody has added, each its features and its label
+  let cross = null;
 
   function open(fresh) {
     about = fresh;
@@ -36,9 +63,61 @@ export function makeMap(canvas, legend) {
     context.fillRect(0, 0, canvas.width, canvas.height);
     if (about.inputs === 2) drawField(last);
     else drawCurves(last);
+    added.forEach(drawAdded);
+    if (cross) drawCross();
   }
 
-  const toX = (x) => ((x - about.extent[0]) / (about.extent[1] - about.extent[0])) * canvas.width;
+  // --- places --------------------------------------------------------------------------------------
+
+  const isNumber = () => about.kind === "NUMBER";
+  const padded = ([low, high]) => [low - 0.15 * (high - low), high + 0.15 * (high - low)];
+  const ranges = () => [about.extent.slice(0, 2), about.inputs === 2 ? about.extent.slice(2) : isNumber() ? padded(about.scale) : [-0.05, 1.05]];
+  const toX = (x) => share(x, ranges()[0]) * canvas.width;
+  const toY = (y) => (1 - share(y, ranges()[1])) * canvas.height;
+  const share = (x, [low, high]) => (x - low) / (high - low);
+  // Where a point is drawn; over a single input its height is its label.
+  const placeOf = (point) => (about.inputs === 2 ? point.slice(0, 2) : [point[0], isNumber() ? point[1] : Math.min(1, point[1])]);
+
+  // Where on the map the pointer is.
+  function place(event) {
+    const box = canvas.getBoundingClientRect();
+    const shares = [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
+    return ranges().map(([low, high], i) => low + (high - low) * Math.min(1, Math.max(0, shares[i])));
+  }
+
+  // Pixels of the screen between a point and the pointer, or a place.
+  function distance(point, event, from = place(event)) {
+    const [[x, y], box] = [placeOf(point), canvas.getBoundingClientRect()];
+    return Math.hypot(((toX(x) - toX(from[0])) / canvas.width) * box.width, ((toY(y) - toY(from[1])) / canvas.height) * box.height);
+  }
+
+  // --- drawing -------------------------------------------------------------------------------------
+
+  function drawAdded(point) {
+    const [x, y] = placeOf(point);
+    const [px, py, label] = [toX(x), toY(y), about.inputs === 1 && isNumber() ? undefined : point.at(-1)];
+    for (const [stroke, width] of [[colour("--ground"), 8], [colour("--text"), 3.5]]) {
+      context.beginPath();
+      context.arc(px, py, 15, 0, 2 * Math.PI);
+      context.strokeStyle = stroke;
+      context.lineWidth = width;
+      context.stroke();
+    }
+    drawPoint(px, py, label, false);
+  }
+
+  function drawCross() {
+    for (const [stroke, width] of [[colour("--ground"), 7], [colour("--text"), 2.5]]) {
+      context.beginPath();
+      context.moveTo(toX(cross[0]), 0);
+      context.lineTo(toX(cross[0]), canvas.height);
+      context.moveTo(0, toY(cross[1]));
+      context.lineTo(canvas.width, toY(cross[1]));
+      context.strokeStyle = stroke;
+      context.lineWidth = width;
+      context.stroke();
+    }
+  }
 
   function drawField(frame) {
     const n = about.resolution;
@@ -63,19 +142,15 @@ export function makeMap(canvas, legend) {
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
     context.drawImage(small, 0, 0, canvas.width, canvas.height);
-    const toY = (y) => canvas.height * (1 - (y - about.extent[2]) / (about.extent[3] - about.extent[2]));
     const held = new Set(about.held);
     about.points.forEach(([x, y], i) => drawPoint(toX(x), toY(y), about.labels?.[i], held.has(i)));
   }
 
   function drawPoint(x, y, label, isHeld) {
     const size = about.points.length > 600 ? 4.5 : 7;
-    const isNumber = about.kind === "NUMBER";
-    const share = isNumber ? (label - about.scale[0]) / (about.scale[1] - about.scale[0]) : 0;
-    const fill = label === undefined ? [90, 90, 90] : isNumber ? mixed(LOW, HIGH, share) : classColour(label);
-    const shape = isNumber || label === undefined ? "circle" : SHAPES[label % SHAPES.length];
-    context.beginPath();
-    trace(shape, x, y, size);
+    const fill = label === undefined ? [90, 90, 90] : isNumber() ? mixed(LOW, HIGH, share(label, about.scale)) : classColour(label);
+    const shape = isNumber() || label === undefined ? "circle" : SHAPES[label % SHAPES.length];
+    trace(context, shape, x, y, size);
     context.lineWidth = isHeld ? 3 : 1.6;
     context.fillStyle = isHeld ? colour("--ground") : css(fill);
     context.strokeStyle = isHeld ? css(fill) : "#ffffff";
@@ -83,39 +158,21 @@ export function makeMap(canvas, legend) {
     context.stroke();
   }
 
-  function trace(shape, x, y, r) {
-    if (shape === "circle") context.arc(x, y, r, 0, 2 * Math.PI);
-    else if (shape === "square") context.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8);
-    else {
-      const corners = { triangle: 3, diamond: 4, cross: 5 }[shape];
-      for (let k = 0; k < corners; k++) {
-        const angle = -Math.PI / 2 + (2 * Math.PI * k) / corners;
-        context.lineTo(x + r * 1.25 * Math.cos(angle), y + r * 1.25 * Math.sin(angle));
-      }
-      context.closePath();
-    }
-  }
-
   function drawCurves(frame) {
     const curves = frame.curves ?? [frame.curve];
-    const isNumber = !frame.curves;
-    const [low, high] = isNumber ? padded(about.scale) : [-0.05, 1.05];
-    const toY = (y) => canvas.height * (1 - (y - low) / (high - low));
     const held = new Set(about.held);
     about.points.forEach(([x], i) => {
       const label = about.labels?.[i];
-      if (label !== undefined) drawPoint(toX(x), toY(isNumber ? label : Math.min(1, label)), isNumber ? undefined : label, held.has(i));
+      if (label !== undefined) drawPoint(toX(x), toY(placeOf([x, label])[1]), isNumber() ? undefined : label, held.has(i));
     });
     curves.forEach((curve, c) => {
       context.beginPath();
       curve.forEach((y, i) => context.lineTo((i / (curve.length - 1)) * canvas.width, toY(Number(y))));
-      context.strokeStyle = isNumber ? colour("--accent") : css(classColour(c));
+      context.strokeStyle = isNumber() ? colour("--accent") : css(classColour(c));
       context.lineWidth = 5;
       context.stroke();
     });
   }
-
-  const padded = ([low, high]) => [low - 0.15 * (high - low), high + 0.15 * (high - low)];
 
   function tellLegend() {
     legend.replaceChildren();
@@ -131,10 +188,23 @@ export function makeMap(canvas, legend) {
       }
     }
     if (about.held.length) legend.append("  hollow: held out");
+    if (added.length) legend.append("  ringed: added");
     canvas.setAttribute("aria-label", `What ${about.node} answers over ${about.input_names.join(" and ")}`);
   }
 
-  return { open, draw };
+  return {
+    open, draw, ranges, place, distance,
+    middle: () => ranges().map(([low, high]) => (low + high) / 2),
+    add(points) {
+      added = points;
+      if (about) tellLegend();
+      draw();
+    },
+    cross(at) {
+      cross = at;
+      draw();
+    },
+  };
 }
 
 // --- the loss --------------------------------------------------------------------------------------

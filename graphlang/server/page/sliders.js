@@ -1,6 +1,7 @@
 // Sliders for numbers that stand in the text. Moving one edits the text; the text's own answer moves the slider.
 
 const STEPS = 400;
+const WAY = 400; // pixels from one end to the other
 
 export function makeSliders(host, replace) {
   let rows = new Map(); // key -> row
@@ -83,13 +84,14 @@ export function makeSliders(host, replace) {
     // A constant that was a float stays one: `1` would be an integer.
     const asFloat = (text) =>
       control.group === "const" && !control.is_whole && /^-?\d+$/.test(text) ? `${text}.0` : text;
-    range.oninput = () => {
-      const value = toValue(range.value / STEPS);
-      const text = asFloat(spelled(value, limits));
+    function set(share) {
+      const text = asFloat(spelled(toValue(share), limits));
       number.value = text;
+      range.value = Math.round(share * STEPS);
       range.setAttribute("aria-valuetext", text);
       write(control, text);
-    };
+    }
+    range.oninput = () => set(range.value / STEPS);
     number.oninput = () => {
       if (number.value === "" || !number.checkValidity()) return;
       const value = Number(number.value);
@@ -98,6 +100,11 @@ export function makeSliders(host, replace) {
     };
     return {
       element,
+      // What a hand does that holds the number elsewhere: pixels from where it took hold.
+      grab() {
+        const start = toShare(Number(number.value));
+        return (pixels) => set(Math.min(1, Math.max(0, start + pixels / WAY)));
+      },
       update(fresh, i) {
         const isInside = limits && fresh.value >= limits.min && fresh.value <= limits.max && limits.is_whole === fresh.is_whole;
         if (!isInside) {
@@ -129,7 +136,13 @@ export function makeSliders(host, replace) {
     label.textContent = label.title = called[`${control.group}.${control.name}`] ?? called[control.name] ?? control.name;
   }
 
-  return { show, map };
+  return {
+    show,
+    map,
+    // The inputs that have a slider, and how to take hold of one.
+    inputs: () => controls.filter((c) => c.group === "input" && !c.choices).map((c) => c.name),
+    grab: (name) => rows.get(`input.${name}.number`)?.grab() ?? null,
+  };
 }
 
 // A number as the language writes it, no longer than the slider is precise.

@@ -54,10 +54,14 @@ export function makeSteps(picture, textElement, buttons) {
     if (at === null) go(0);
     timer = setInterval(() => {
       next();
-      if (at === null) play(false);
+      if (at !== null) return;
+      if (isRepeated()) go(0);
+      else play(false);
     }, 1200);
   }
 
+  const isRepeated = () => buttons.repeat.getAttribute("aria-pressed") === "true";
+  buttons.repeat.onclick = () => buttons.repeat.setAttribute("aria-pressed", String(!isRepeated()));
   buttons.first.onclick = () => { play(false); go(0); };
   buttons.back.onclick = () => { play(false); back(); };
   buttons.next.onclick = () => { play(false); next(); };

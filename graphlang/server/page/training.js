@@ -1,19 +1,40 @@
 // The training view: commands go to the tab's run, its news are drawn as they come.
 
 import { ask, listen } from "./api.js";
+import { makeBars } from "./gradients.js";
 import { makeCurve, makeMap } from "./plots.js";
+import { makePoints } from "./points.js";
 
 const STUCK = 3000; // milliseconds of silence
 
 export function makeTraining(elements, { current, onProblem, onWeights, reached }) {
   const map = makeMap(elements.map, elements.legend);
   const curve = makeCurve(elements.curve, elements.held);
+  const bars = makeBars(elements.bars);
+  const points = makePoints({ canvas: elements.map, ...elements.points }, { map, onChange: sendPoints });
   let stop = null; // stops listening
   let about = null;
   let state = { running: false, done: false };
   let isWaiting = false; // a drawing is due
   let asked = null; // the text that the run has
   let heard = 0; // when it last said something
+
+  // What is trained: the text as it is now, with the points that were added.
+  const subject = () => ({ ...current(), points: points.all() });
+
+  let isSending = false;
+  let isDue = false;
+
+  // A point that is dragged changes faster than it can be told.
+  async function sendPoints() {
+    if (isSending) return void (isDue = true);
+    isSending = true;
+    do {
+      isDue = false;
+      await command("points");
+    } while (isDue);
+    isSending = false;
+  }
 
   async function send(message) {
     const answer = await reached(() => ask("train", message));
@@ -26,7 +47,8 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
   async function open() {
     close();
     curve.clear();
-    const text = current();
+    bars.clear();
+    const text = subject();
     asked = text.text;
     const answer = await send({ do: "open", ...text });
     if (!answer || answer.error) return false;
@@ -44,7 +66,7 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
 
   async function command(what, more = {}) {
     if (!stop && !(await open())) return;
-    const text = current();
+    const text = subject();
     asked = text.text;
     const answer = await send({ do: what, ...text, ...more });
     if (!answer?.stopped) return;
@@ -58,8 +80,13 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
     switch (message.event) {
       case "ready":
         about = message;
-        if (!message.kept) curve.clear();
+        if (!message.kept) {
+          curve.clear();
+          bars.clear();
+        }
         map.open(message.map);
+        bars.open(message.gradients);
+        points.tell(message.adding);
         elements.error.hidden = true;
         break;
       case "frame":
@@ -92,6 +119,7 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
     requestAnimationFrame(() => {
       isWaiting = false;
       curve.draw();
+      bars.draw(show.last.gradients);
       map.draw(show.last.map);
     });
   }
@@ -115,7 +143,7 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
     elements.numbers.replaceChildren(
       ...rows.map(([head, ...cells]) => {
         const row = document.createElement("tr");
-        const th = Object.assign(document.createElement("th"), { textContent: head, scope: "row" });
+        const th = head ? Object.assign(document.createElement("th"), { textContent: head, scope: "row" }) : document.createElement("td");
         row.append(th, ...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
         return row;
       }),
@@ -163,6 +191,9 @@ export function makeTraining(elements, { current, onProblem, onWeights, reached 
       if (about?.map) map.open(about.map);
       map.draw(show.last?.map);
     },
+    // The points that were added, which the text does not have.
+    points: () => points.all(),
+    forgetPoints: () => points.forget(),
     forget() {
       close();
       about = null;
