@@ -1,4 +1,4 @@
-"""Graphs of numbers run by compiled C: the tape of a plan (`plan/tape.py`), walked by a small program.
+"""Graphs of numbers run by compiled C: the tape (`plan/tape.py`), walked by a small program.
 
 The program depends only on which operations the graph uses, so the system's C compiler needs a tenth of a
 second for it, however large the graph is; programs are kept while the process lives. It is built in a folder
@@ -15,31 +15,27 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
-from graphlang.graph.node import Node
 from graphlang.plan.c_text import c_text
-from graphlang.plan.schedule import Plan
-from graphlang.plan.tape import make_tape
+from graphlang.plan.tape import Tape
 
 # No contraction of x * y + z to one rounding: every operation rounds, as in Python.
 FLAGS = ("-O2", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC")
 
 
 class Native:
-    """A plan of numbers as compiled code. Calling it with numbers gives the results as floats.
+    """A tape as compiled code. Calling it with numbers gives the results as floats.
 
     Parameters
     ----------
-    plan : Plan
-    arguments : sequence of Node
-        The leaves that are given, in order.
-    results : sequence of Node
+    tape : Tape
+    arguments : int
+        How many numbers it is given.
 
     Raises
     ------
@@ -47,13 +43,12 @@ class Native:
         When there is no C compiler, or it fails.
     """
 
-    def __init__(self, plan: Plan, arguments: Sequence[Node], results: Sequence[Node]):
-        tape = make_tape(plan, arguments, results)
+    def __init__(self, tape: Tape, arguments: int):
         library = _library(c_text(tape.kinds))
         self._run, self._gather = library.run, library.gather
-        found = np.empty(len(results))
-        self._put = struct.Struct(f"{len(arguments)}d").pack_into
-        self._get = struct.Struct(f"{len(results)}d").unpack_from
+        found = np.empty(len(tape.results))
+        self._put = struct.Struct(f"{arguments}d").pack_into
+        self._get = struct.Struct(f"{len(found)}d").unpack_from
         self._values, self._found = tape.values.data.cast("B"), found.data.cast("B")
         at = tape.values.ctypes.data
         pointer = ctypes.c_void_p
@@ -68,7 +63,7 @@ class Native:
             pointer(at),
             pointer(tape.results.ctypes.data),
             pointer(found.ctypes.data),
-            ctypes.c_int64(len(results)),
+            ctypes.c_int64(len(found)),
         )
         # The code holds addresses of these arrays.
         self._kept = tape, found
