@@ -25,7 +25,10 @@ class Expressions(Reduction):
 
     def nest(self, node: Callable[..., t.Expr], below: Sequence[t.Expr | None], *parts: Any) -> t.Expr:
         """A node one level above the expressions `below`."""
-        depth = 1 + max((e.depth for e in below if e is not None), default=0)
+        depth = 1
+        for expr in below:
+            if expr is not None and expr.depth >= depth:
+                depth = expr.depth + 1
         if depth > t.MAX_DEPTH:
             return self.too_deep(below)
         return node(self.span(), *parts, depth=depth)
