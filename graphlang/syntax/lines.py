@@ -34,12 +34,12 @@ _PATTERNS = {
 }
 # Dots have a part in numbers, and braces in blocks.
 _OPERATORS = frozenset((
-    "+", "-", "*", "/", "//", "%", "^", "@", "=", "==", "!=", "<", "<=", ">", ">=", "(", ")", "[", "]", ",", ":",
-    "->", "~",
+    "+", "-", "*", "/", "//", "%", "^", "@", "=", "==", "!=", "<", "<=", ">", ">=", "(", ")", "[", "]",
+    ",", ":", "->", "~",
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """The types of a statement's tokens and its _END, what matches it, and what picks its names."""
 

@@ -89,7 +89,9 @@ class _Reader:
         # By the topmost states and the types of a statement's tokens: what to do (None is a shift), how many
         # states go, and which come instead.
         self.routines: dict[Any, tuple[list[tuple[int, Make] | None], int, list[int]]] = {}
-        self.functions: dict[Any, Routine | None] = {}
+        # By the shape of a line and the topmost states: the function for its routine, how many states go, and
+        # which come.
+        self.functions: dict[Any, tuple[Routine, int, list[int]] | None] = {}
         self.kinds = [token.type for token in self.tokens]
         self.has_lines = "_LINE" in self.kinds
         self.spelled = 0  # how many lines were spelled out one by one
@@ -191,20 +193,25 @@ class _Reader:
 
     def _follow_line(self, line: Line) -> bool:
         """Read a statement that is one token; False if none like it was read before."""
-        key = (tuple(self.states[-_REACH:]), line.shape.kinds)
-        if key not in self.functions:
-            if key not in self.routines:
-                return False
-            self.functions[key] = compiled(self.routines[key][0], line.shape.kinds, self.kept)
-        function = self.functions[key]
-        if function is None:
+        key = (line.shape, *self.states[-_REACH:])
+        found = self.functions.get(key) or self._function(key, line.shape.kinds)
+        if found is None:
             return False
+        function, taken, states = found
         function(self.builder, line, self.builder.starts, self.values)
-        _, taken, states = self.routines[key]
         if taken:
             del self.states[-taken:]
         self.states += states
         return True
+
+    def _function(self, key: Any, kinds: tuple[str, ...]) -> tuple[Routine, int, list[int]] | None:
+        routine = self.routines.get((key[1:], kinds))
+        if routine is None or key in self.functions:
+            return None
+        actions, taken, states = routine
+        function = compiled(actions, kinds, self.kept, self.builder.of_tokens)
+        self.functions[key] = None if function is None else (function, taken, states)
+        return self.functions[key]
 
     def _spell_out(self, at: int) -> None:
         """Put the tokens of a line in its place; those of all further lines, if that happens often."""

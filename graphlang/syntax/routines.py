@@ -21,7 +21,10 @@ Routine = Callable[[Any, Line, dict[int, int], list[Any]], None]
 
 
 def compiled(
-    actions: Sequence[tuple[int, Make] | None], kinds: Sequence[str], kept: Mapping[int, frozenset[int]]
+    actions: Sequence[tuple[int, Make] | None],
+    kinds: Sequence[str],
+    kept: Mapping[int, frozenset[int]],
+    of_tokens: Mapping[Make, Callable[[str, int, int], Any]],
 ) -> Routine | None:
     """The function for a routine; None if it reaches below the statement after its first token.
 
@@ -33,6 +36,8 @@ def compiled(
         The types of the statement's tokens.
     kept : mapping of int to set of int
         For what makes values, by its id, the positions of the parts that it looks at, if not all.
+    of_tokens : mapping of function to function
+        For what makes values of one token, what makes them of its text, its start and its end.
     """
     names: dict[str, Any] = {"Token": Token, "len": len, "__builtins__": {}}
     lines = ["def follow(builder, line, starts, values):", " groups, spans = line.parts()"]
@@ -58,7 +63,13 @@ def compiled(
             return None
         parts = stack[-size:]
         del stack[-size:]
-        first = parts[0][1]
+        text, first = parts[0]
+        direct = of_tokens.get(make) if size == 1 and not text else None
+        if direct is not None:
+            names[f"make{number}"] = direct
+            lines.append(f" value{number} = make{number}(groups[{first}], *spans[{first}])")
+            stack.append((f"value{number}", first))
+            continue
         wanted = kept.get(id(make))
         texts = [
             text or (_token(kinds, at) if wanted is None or position in wanted else "None")
