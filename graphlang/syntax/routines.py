@@ -39,54 +39,90 @@ def compiled(
     of_tokens : mapping of function to function
         For what makes values of one token, what makes them of its text, its start and its end.
     """
-    names: dict[str, Any] = {"Token": Token, "len": len, "__builtins__": {}}
-    lines = ["def follow(builder, line, starts, values):", " groups, spans = line.parts()"]
-    # What would lie on the stack: an expression and the number of the token where it begins.
-    stack: list[tuple[str, int]] = []
-    shifted = 0
-    for number, action in enumerate(actions):
+    writer = _Writer(kinds, kept, of_tokens)
+    for action in actions:
         if action is None:
-            if not shifted:
-                lines.append(" height = len(values)")
-            stack.append(("", shifted))
-            shifted += 1
-            continue
-        size, make = action
-        names[f"make{number}"] = make
-        if not shifted:
-            # It ends the statement before, whose parts lie on the real stack.
-            if size:
-                lines += [f" parts = values[-{size}:]", f" del values[-{size}:]"]
-            lines.append(f" values.append(make{number}({'parts' if size else '[]'}))")
-            continue
-        if not size or size > len(stack):
+            writer.shift()
+        elif not writer.shifted:
+            writer.end_last(*action)
+        elif not writer.reduce(*action):
             return None
-        parts = stack[-size:]
-        del stack[-size:]
+    return writer.function()
+
+
+class _Writer:
+    """The text of a function as it grows, and what would lie on the stack when it has come so far."""
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        kept: Mapping[int, frozenset[int]],
+        of_tokens: Mapping[Make, Callable[[str, int, int], Any]],
+    ) -> None:
+        self.kinds = kinds
+        self.kept = kept
+        self.of_tokens = of_tokens
+        self.names: dict[str, Any] = {"Token": Token, "len": len, "__builtins__": {}}
+        self.lines: list[str] = []
+        # The name of each value, "" for a token, and the number of the token where it begins.
+        self.stack: list[tuple[str, int]] = []
+        self.shifted = 0
+
+    def end_last(self, size: int, make: Make) -> None:
+        """A reduction before the first token ends the statement before: its parts lie on the real stack."""
+        name = self._named(make)
+        if size:
+            self.lines += [f"parts = values[-{size}:]", f"del values[-{size}:]"]
+        self.lines.append(f"values.append({name}({'parts' if size else '[]'}))")
+
+    def shift(self) -> None:
+        """The next token goes on the stack."""
+        if not self.shifted:
+            self.lines.append("height = len(values)")
+        self.stack.append(("", self.shifted))
+        self.shifted += 1
+
+    def reduce(self, size: int, make: Make) -> bool:
+        """Topmost parts become one; False if they are not all of this statement."""
+        if not 0 < size <= len(self.stack):
+            return False
+        parts = self.stack[-size:]
+        del self.stack[-size:]
         text, first = parts[0]
-        direct = of_tokens.get(make) if size == 1 and not text else None
+        direct = self.of_tokens.get(make) if size == 1 and not text else None
         if direct is not None:
-            names[f"make{number}"] = direct
-            lines.append(f" value{number} = make{number}(groups[{first}], *spans[{first}])")
-            stack.append((f"value{number}", first))
-            continue
-        wanted = kept.get(id(make))
-        texts = [
-            text or (_token(kinds, at) if wanted is None or position in wanted else "None")
-            for position, (text, at) in enumerate(parts)
-        ]
-        lines.append(f" starts[height] = spans[{first}][0]; builder.end = spans[{shifted - 1}][1]")
-        lines.append(f" value{number} = make{number}([{', '.join(texts)}])")
-        stack.append((f"value{number}", first))
-    for height, (text, at) in enumerate(stack):
-        lines.append(
-            f" starts[height + {height}] = spans[{at}][0]; values.append({text or _token(kinds, at)})"
-        )
-    lines.append(f" builder.end = spans[{shifted - 1}][1]")
-    exec("\n".join(lines), names)
-    routine: Routine = names["follow"]
-    return routine
+            call = f"{self._named(direct)}(groups[{first}], *spans[{first}])"
+        else:
+            wanted = self.kept.get(id(make))
+            texts = [
+                text or (self._token(at) if wanted is None or position in wanted else "None")
+                for position, (text, at) in enumerate(parts)
+            ]
+            call = f"{self._named(make)}([{', '.join(texts)}])"
+            # Where what is made begins and ends.
+            self.lines.append(
+                f"starts[height] = spans[{first}][0]; builder.end = spans[{self.shifted - 1}][1]"
+            )
+        value = f"value{len(self.names)}"
+        self.lines.append(f"{value} = {call}")
+        self.stack.append((value, first))
+        return True
 
+    def function(self) -> Routine:
+        """What was written, ended by putting what is left on the real stack."""
+        for height, (text, at) in enumerate(self.stack):
+            value = text or self._token(at)
+            self.lines.append(f"starts[height + {height}] = spans[{at}][0]; values.append({value})")
+        self.lines.append(f"builder.end = spans[{self.shifted - 1}][1]")
+        head = "def follow(builder, line, starts, values):\n groups, spans = line.parts()\n "
+        exec(head + "\n ".join(self.lines), self.names)
+        routine: Routine = self.names["follow"]
+        return routine
 
-def _token(kinds: Sequence[str], at: int) -> str:
-    return f"Token({kinds[at]!r}, groups[{at}], *spans[{at}])"
+    def _named(self, make: Any) -> str:
+        name = f"make{len(self.names)}"
+        self.names[name] = make
+        return name
+
+    def _token(self, at: int) -> str:
+        return f"Token({self.kinds[at]!r}, groups[{at}], *spans[{at}])"
