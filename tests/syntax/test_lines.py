@@ -117,3 +117,10 @@ def test_many_shapes_are_given_up_and_few_are_kept() -> None:
 
 def test_a_mistake_in_every_line_takes_linear_time() -> None:
     assert_same(text_of(["v{i} = {x} {y}"] * 300))
+
+
+@pytest.mark.parametrize("often", [1, 3, 1000])
+def test_lines_without_a_routine_are_spelled_out(often: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser, "_MOST", 0)
+    monkeypatch.setattr(parser, "_OFTEN", often)
+    assert assert_same(text_of([*PLAIN[:3] * 8, "v{i} = {x} {y}", *PLAIN[:3] * 4])) > 20
