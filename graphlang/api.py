@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from graphlang.emit.summary import Summary
-    from graphlang.pipeline import Prepared
     from graphlang.run.function import Function
     from graphlang.run.session import Evaluation
 
@@ -151,7 +150,7 @@ class Model:
         GraphlangError
             When an input is missing or does not fit, or a value cannot be computed.
         """
-        prepared = self._prepared(feed, of, weights, seed, inputs)
+        prepared = pipeline.prepare(self._elaborated, **self._given(feed, of, weights, seed, inputs))
         return _run(prepared.evaluate(dtype=dtype, every_node=every_node))
 
     def function(
@@ -189,23 +188,25 @@ class Model:
         GraphlangError
             When there is no scalar to differentiate, an input has no value, or the C compiler fails.
         """
-        return self._prepared(feed, of, weights, seed, inputs).function(jit=jit)
+        given = self._given(feed, of, weights, seed, inputs)
+        return pipeline.make_function(self._elaborated, **given, jit=jit)
 
-    def _prepared(self, feed: Any, of: str | None, weights: Any, seed: int | None, inputs: Any) -> Prepared:
+    def _given(
+        self, feed: Any, of: str | None, weights: Any, seed: int | None, inputs: Any
+    ) -> dict[str, Any]:
+        """What `run` and `function` were given, as the pipeline takes it."""
         import numpy as np
 
-        path = feed if isinstance(feed, str) else None
         fed = {**(feed if isinstance(feed, Mapping) else {}), **inputs}
-        return pipeline.prepare(
-            self._elaborated,
-            of=of,
-            feed=path,
-            fed={k: np.asarray(v) for k, v in fed.items()},
-            weights={k: np.asarray(v) for k, v in weights.items()}
+        return {
+            "of": of,
+            "feed": feed if isinstance(feed, str) else None,
+            "fed": {k: np.asarray(v) for k, v in fed.items()},
+            "weights": {k: np.asarray(v) for k, v in weights.items()}
             if isinstance(weights, Mapping)
             else weights,
-            seed=seed,
-        )
+            "seed": seed,
+        }
 
     def check(self) -> list[Diagnostic]:
         """The file's warnings; its errors would have been raised when it was loaded."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from graphlang.collector import paused_collector
 from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
 from graphlang.differentiate.differentiate import differentiate as differentiate
+from graphlang.differentiate.in_bulk import number_graph
 from graphlang.elaborate.elaborate import elaborate
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
@@ -155,22 +157,6 @@ class Prepared:
             jit=jit,
         )
 
-    @paused_collector()
-    def function(self, *, jit: bool = False) -> Function:
-        """The model as a function of its inputs, parameters and states (see `run/function.py`).
-
-        Raises
-        ------
-        GraphlangError
-            When there is no scalar to differentiate, or the C compiler fails.
-        """
-        if self.model.of is None:
-            problems = Problems()
-            problems.error("E0701", None, self.remarks[0] if self.remarks else "There is nothing to compute.")
-            raise GraphlangError(problems)
-        leaves = leaves_of(self.model, self.inputs, self.weights, seed=self.seed)
-        return Function(self.model, leaves, self.sizes, self.seed, jit=jit)
-
 
 @paused_collector()
 def prepare(
@@ -213,11 +199,78 @@ def prepare(
     GraphlangError
         With everything that is wrong with the inputs, the data and the weights.
     """
-    problems = Problems()
     scalar, remark = objective(model, of)
     if scalar is None and stand_in:
         model, scalar = stand_in_objective(model)
     differentiated = differentiate(model, scalar)
+    return _prepared(
+        differentiated,
+        [remark] if remark else [],
+        feed,
+        fed,
+        fixed=fixed,
+        weights=weights,
+        seed=seed,
+        rows=rows,
+    )
+
+
+@paused_collector()
+def make_function(
+    model: Model,
+    *,
+    of: str | None = None,
+    feed: str | None = None,
+    fed: Mapping[str, Any] | None = None,
+    weights: str | Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    jit: bool = False,
+) -> Function:
+    """The model as a function of its inputs, parameters and states (see `run/function.py`).
+
+    Parameters
+    ----------
+    model : Model
+        As elaborated.
+    of, feed, fed, weights, seed
+        As for `prepare`.
+    jit : bool
+        Compile to C, if the model is of numbers alone.
+
+    Raises
+    ------
+    GraphlangError
+        With everything that is wrong with the inputs, the data and the weights, when there is no scalar to
+        differentiate, or the C compiler fails.
+    """
+    scalar, remark = objective(model, of)
+    graph = number_graph(model, scalar) if scalar is not None else None
+    # A graph of numbers needs no node for each gradient, unless its functions have to ask NumPy.
+    lazily = partial(differentiate, model, scalar)
+    found = _prepared(model if graph is not None else lazily(), [], feed, fed, weights=weights, seed=seed)
+    if scalar is None:
+        problems = Problems()
+        problems.error("E0701", None, remark or "There is nothing to compute.")
+        raise GraphlangError(problems)
+    arguments = [n for n in found.model.nodes if n.is_leaf and not n.is_const]
+    leaves = leaves_of(found.model, found.inputs, found.weights, seed=found.seed)
+    differentiated = lazily if graph is not None else lambda: found.model
+    return Function(arguments, differentiated, graph, leaves, found.sizes, found.seed, jit=jit)
+
+
+def _prepared(
+    model: Model,
+    remarks: list[str],
+    feed: str | None,
+    fed: Mapping[str, Any] | None,
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    weights: str | Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    rows: int | None = None,
+) -> Prepared:
+    """A model with its inputs and weights; see `prepare`."""
+    problems = Problems()
     arrays: dict[str, Any] = {}
     spec = data_of(model)
     if spec is not None:
@@ -229,12 +282,11 @@ def prepare(
         arrays.pop(name, None)
     if problems.has_errors:
         raise GraphlangError(problems)
-    inputs, sizes = feeds.bind_inputs(differentiated, arrays, problems)
-    given = weights_of(differentiated, weights, problems)
+    inputs, sizes = feeds.bind_inputs(model, arrays, problems)
+    given = weights_of(model, weights, problems)
     if problems.has_errors:
         raise GraphlangError(problems)
-    remarks = [remark] if remark else []
-    return Prepared(differentiated, inputs, sizes, given, seed_of(model, seed), remarks, list(problems))
+    return Prepared(model, inputs, sizes, given, seed_of(model, seed), remarks, list(problems))
 
 
 def data_of(model: Model) -> DataSpec | None:

@@ -95,7 +95,7 @@ class Sweeper:
         """What a node sends back: the use it goes to, as (user, position), and the gradient's part."""
         rule = self.rule_of.get(node)
         if rule is None:
-            return self._local(node, finished[node])
+            return local_gradients(self.builder, node, finished[node])
         if any(other is not node and other in finished for other in rule.outputs):
             return []  # sent when the first of the gate's results was met
         arrived = {o: finished.get(o) or partial.get(o) for o in rule.outputs}
@@ -123,25 +123,6 @@ class Sweeper:
     def _add(self, a: Node, b: Node) -> Node:
         return self.builder.apply(registry.find("add"), (a, b))
 
-    def _local(self, node: Node, g: Node) -> list[tuple[Node, int, Node]]:
-        """Gradients that a node sends to its operands, by its operation's rule."""
-        op = registry.lookup(node.op)
-        if op is None or op.vjp is None:
-            return []
-        operands = [Wire(self.builder, n) for n in node.inputs]
-        parts = op.vjp(Wire(self.builder, g), Wire(self.builder, node), *operands, **node.attrs)
-        if not isinstance(parts, (tuple, list)):
-            parts = (parts,)
-        made = []
-        for position, part in enumerate(parts):
-            if part is None or not _can_carry(node.inputs[position]):
-                continue
-            # A rule with several operands gives functions, so that only the parts that are wanted are made.
-            wire = part if isinstance(part, Wire) else part()
-            if wire is not None:
-                made.append((node, position, wire.node))
-        return made
-
     def _gate(self, f: Node, rule: GateRule, arrived: dict[Node, Node | None]) -> list[tuple[Node, Node]]:
         """Put a copy of a gate's backward template into the graph."""
         copy: dict[Node, Node] = {stand: real for real, stand in rule.stand_ins.items()}
@@ -160,6 +141,32 @@ class Sweeper:
             return builder.const(value, node.type.dtype)
         op = registry.find(node.op)
         return builder.apply(op, [copy[n] for n in node.inputs], node.attrs)
+
+
+def local_gradients(builder: Builder, node: Node, g: Node) -> list[tuple[Node, int, Node]]:
+    """What a node with the gradient `g` sends to its operands, by its operation's rule.
+
+    Returns
+    -------
+    list of (Node, int, Node)
+        The node, the position of an operand, and what this use adds to the operand's gradient.
+    """
+    op = registry.lookup(node.op)
+    if op is None or op.vjp is None:
+        return []
+    operands = [Wire(builder, n) for n in node.inputs]
+    parts = op.vjp(Wire(builder, g), Wire(builder, node), *operands, **node.attrs)
+    if not isinstance(parts, (tuple, list)):
+        parts = (parts,)
+    made = []
+    for position, part in enumerate(parts):
+        if part is None or not _can_carry(node.inputs[position]):
+            continue
+        # A rule with several operands gives functions, so that only the parts that are wanted are made.
+        wire = part if isinstance(part, Wire) else part()
+        if wire is not None:
+            made.append((node, position, wire.node))
+    return made
 
 
 def _can_carry(node: Node) -> bool:

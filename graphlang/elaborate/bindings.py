@@ -20,9 +20,11 @@ from graphlang.elaborate.values import (
     passage,
 )
 from graphlang.elaborate.wires import as_node
-from graphlang.graph.node import CONST, Node
+from graphlang.graph.node import CONST, INPUT, PARAM, STATE, Node
 from graphlang.syntax import tree
 from graphlang.types.tensor import DType, TensorType
+
+_LEAVES = frozenset((INPUT, PARAM, STATE))
 
 
 def bind(ctx: Context, statement: tree.Bind) -> None:
@@ -63,11 +65,10 @@ def _not_a_wire(ctx: Context, statement: tree.Bind, value: Any) -> Any:
 def _named(ctx: Context, value: Any, path: str, target: tree.Ident, statement: tree.Bind, start: int) -> Node:
     """The node for a binding, under the binding's name if the expression made it."""
     builder = ctx.builder
-    span = statement.value.span
     is_users = not target.span.source.is_std
     if isinstance(value, (bool, int, float)):
         return _constant(ctx, value, path, statement, is_users)
-    node = as_node(ctx, value, span)
+    node = as_node(ctx, value, statement.value.span)
     if node.type.is_poison:
         return node
     if _was_made(ctx, node, start):
@@ -81,7 +82,7 @@ def _named(ctx: Context, value: Any, path: str, target: tree.Ident, statement: t
 
 def _was_made(ctx: Context, node: Node, start: int) -> bool:
     nodes = ctx.builder.nodes
-    if node.op in ("input", "param", "state") or (node.is_const and node.span is None):
+    if node.op in _LEAVES or (node.op == CONST and node.span is None):
         return False
     return (len(nodes) > start and nodes[-1] is node) or node in nodes[start:]
 

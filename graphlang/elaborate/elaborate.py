@@ -162,11 +162,8 @@ def _aliases(ctx: Context) -> dict[str, Node]:
 
 def _loose_ends(model: Model) -> list[Node]:
     """Every named node of the main graph that nothing uses; the leaves only if there is nothing else."""
-    used = {operand for n in model.nodes if not model.is_check(n) for operand in n.inputs}
+    nodes = model.nodes_without_checks()
+    used = {operand for n in nodes for operand in n.inputs}
     used |= {value for _, value in model.updates}
-    ends = [
-        n
-        for n in model.nodes
-        if n not in used and n.is_named and not model.is_check(n) and not n.type.is_poison
-    ]
+    ends = [n for n in nodes if n.is_named and n not in used and not n.type.is_poison]
     return [n for n in ends if not n.is_leaf] or ends

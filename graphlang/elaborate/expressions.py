@@ -25,6 +25,8 @@ BINARY_OPS = {
     "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
     "and": "logical_and", "or": "logical_or",
 }  # fmt: skip
+# Values that are no operands of anything.
+_NO_WIRES = (str, Several, *CALLABLES)
 UNARY_OPS = {"-": "neg", "not": "logical_not"}
 
 
@@ -39,7 +41,7 @@ def evaluate(ctx: Context, expr: tree.Expr) -> Any:
 
 def _name(ctx: Context, expr: tree.Name) -> Any:
     value = look_up(ctx, expr)
-    if isinstance(value, Builtin) and value.name == "params":
+    if type(value) is Builtin and value.name == "params":
         return builtins.call(ctx, "params", [], expr.span)
     return value
 
@@ -108,15 +110,15 @@ def _binary(ctx: Context, expr: tree.Binary) -> Any:
 
 
 def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
-    if left is BAD or right is BAD:
-        return BAD
     if type(left) is not Node or type(right) is not Node:
+        if left is BAD or right is BAD:
+            return BAD
         if type(left) is not Node and type(right) is not Node:
             folded = constants.fold_binary(ctx, expr, left, right)
             if folded is not constants.NOT_CONSTANT:
                 return folded
         for value, side in ((left, expr.left), (right, expr.right)):
-            if isinstance(value, (str, Several, *CALLABLES)):
+            if isinstance(value, _NO_WIRES):
                 return not_a_wire(ctx, value, side.span)
     if expr.op == "^" and is_number(right) and right < 0 and isinstance(left, Node):
         # A negative power of integers is a float: LANGUAGE, section 4.

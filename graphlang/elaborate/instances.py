@@ -40,13 +40,9 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
     if isinstance(target, tree.Call):
         function = evaluate_function(ctx, target.function)
         name_span = target.function.span
-        args = [
-            *entering,
-            *(
-                (a.name.text if a.name else None, ctx.evaluate(ctx, a.value), a.value.span)
-                for a in target.args
-            ),
-        ]
+        args = list(entering)
+        for a in target.args:
+            args.append((a.name.text if a.name else None, ctx.evaluate(ctx, a.value), a.value.span))
     else:
         function, name_span, args = evaluate_function(ctx, target), target.span, entering
     if function is BAD or any(value is BAD for _, value, _ in args):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from graphlang.diagnostics import Label
@@ -22,10 +23,11 @@ BUILTINS = frozenset({"grad", "params", "shape", "size"})
 
 def look_up(ctx: Context, expr: tree.Name) -> Any:
     """What a name stands for, or `BAD` after reporting that it is unknown."""
-    found = ctx.env.find(expr.id)
+    frame = ctx.frames[-1]
+    found = frame.env.find(expr.id)
     if found is not None:
         return found.value
-    value = ctx.frame.module.find(expr.id)
+    value = frame.module.find(expr.id)
     if value is not None:
         if isinstance(value, Definition):
             value.is_used = True
@@ -41,10 +43,13 @@ def special_name(ctx: Context, name: str, span: Span) -> Any:
         return _fan(ctx, name, span)
     if name in BUILTINS:
         return Builtin(name)
+    return _operation(name) or unknown_name(ctx, name, span)
+
+
+@cache
+def _operation(name: str) -> Operation | None:
     op = registry.lookup(name)
-    if op is not None:
-        return Operation(name, op)
-    return unknown_name(ctx, name, span)
+    return Operation(name, op) if op is not None else None
 
 
 def _fan(ctx: Context, name: str, span: Span) -> Any:
@@ -72,8 +77,9 @@ def _fan(ctx: Context, name: str, span: Span) -> Any:
 
 def declare(ctx: Context, ident: tree.Ident, value: Any) -> bool:
     """Bind a name in the body at hand; False (after an error) if it is bound already."""
-    env, name = ctx.env, ident.text
-    if name in ctx.frame.rebindable:
+    frame, name = ctx.frames[-1], ident.text
+    env = frame.env
+    if name in frame.rebindable:
         (env.owner(name) or env).names[name] = Binding(value, ident.span)
         return True
     earlier = env.names.get(name)
@@ -88,7 +94,7 @@ def declare(ctx: Context, ident: tree.Ident, value: Any) -> bool:
                 return True
     if earlier is not None and earlier.is_tentative:
         earlier = None
-    module = ctx.frame.module
+    module = frame.module
     if earlier is None and len(ctx.frames) == 1 and module.own.get(name, BAD) is not BAD:
         earlier = Binding(module.own[name], module.spans.get(name))
     if earlier is None:
@@ -137,7 +143,7 @@ def _fresh(ctx: Context, name: str) -> str:
 
 def path_of(ctx: Context, name: str) -> str:
     """The path of a node bound to `name` here: below the call's, with the iterations around it."""
-    frame = ctx.frame
+    frame = ctx.frames[-1]
     path = f"{frame.node_prefix}.{name}" if frame.node_prefix else name
     for loop in frame.loops:
         if path not in loop.offsets:

@@ -45,7 +45,7 @@ def call_operation(ctx: Context, operation: Operation, args: Args, span: Span) -
     operands, attrs, attr_spans = placed
     if op.name == "identity":
         return operands[0][0]  # as `h = x` makes no node: LANGUAGE, section 4
-    if not op.is_random and not attrs and operands:
+    if not op.is_random and not attrs and operands and type(operands[0][0]) is not Node:
         folded = constants.fold_function(ctx, op.name, op.kernel, [v for v, _ in operands], span)
         if folded is not constants.NOT_CONSTANT:
             return folded
@@ -113,6 +113,10 @@ def _place_operation(
     ctx: Context, op: Op, args: Args, span: Span
 ) -> tuple[list[tuple[Any, Span]], dict[str, Any], dict[str, Span]] | None:
     operands: list[tuple[Any, Span]]
+    if not op.attrs and not op.is_variadic and len(args) == len(op.wires):
+        operands = [(value, where) for key, value, where in args if key is None]
+        if len(operands) == len(args):
+            return operands, {}, {}  # by far the most calls: there is nothing to match
     if op.name == "einsum":
         args = [("equation", *args[0][1:]), *args[1:]] if args and args[0][0] is None else args
     if op.is_variadic:

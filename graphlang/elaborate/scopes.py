@@ -35,13 +35,12 @@ class Env:
 
     def find(self, name: str) -> Binding | None:
         """The binding that a use of `name` refers to."""
-        env: Env | None = self
-        while env is not None:
+        found = self.names.get(name)
+        env = self.parent
+        while found is None and env is not None:
             found = env.names.get(name)
-            if found is not None:
-                return found
             env = env.parent
-        return None
+        return found
 
     def owner(self, name: str) -> Env | None:
         """The body that binds `name`, this one or an enclosing one."""

@@ -16,6 +16,9 @@ from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Dim
 
+# What a builder takes as an operand.
+_OPERANDS = frozenset((Node, bool, int, float))
+
 
 def wire(ctx: Context, expr: tree.Expr) -> Node:
     """The value of an expression as a node; after an error, a poisoned one."""
@@ -122,7 +125,7 @@ def apply(
     """
     builder = ctx.builder
     builder.span = span
-    inputs = [v if isinstance(v, (Node, bool, int, float)) else as_node(ctx, v, w) for v, w in operands]
+    inputs = [v if type(v) in _OPERANDS else as_node(ctx, v, w) for v, w in operands]
     if ctx.stand_ins is not None:
         inputs = [stand_in(ctx, v) if isinstance(v, Node) else v for v in inputs]
     if op.is_random and not attrs.get("stream"):

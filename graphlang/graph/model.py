@@ -153,11 +153,18 @@ class Model:
 
         See `graphlang.graph.dag` for its attributes.
         """
-        return to_networkx(n for n in self.nodes if not self.is_check(n))
+        return to_networkx(self.nodes_without_checks())
+
+    def nodes_without_checks(self) -> list[Node]:
+        """The nodes that were not made only for an `expect` or a `metric`."""
+        checks = {path for path, scope in self.scopes.items() if self._is_in_check(scope)}
+        return [n for n in self.nodes if n.scope not in checks] if checks else self.nodes
 
     def is_check(self, node: Node) -> bool:
         """Whether a node was made only for an `expect` or a `metric`."""
-        scope = self.scopes.get(node.scope)
+        return self._is_in_check(self.scopes.get(node.scope))
+
+    def _is_in_check(self, scope: Scope | None) -> bool:
         while scope is not None:
             if scope.kind == "check":
                 return True

@@ -69,7 +69,11 @@ class Builder:
 
     def child(self, name: str) -> str:
         """A fresh path for something called `name` under the current prefix."""
-        return self.unique(f"{self.prefix}.{name}" if self.prefix else name)
+        path = f"{self.prefix}.{name}" if self.prefix else name
+        if path in self._taken:
+            return self.unique(path)
+        self._taken.add(path)
+        return path
 
     def reserve(self, path: str) -> None:
         """Mark a path as taken."""
@@ -142,15 +146,16 @@ class Builder:
         Raises `RuleError` when they do not fit.
         """
         inputs = self.promote(op, operands)
+        name, span, sizes = op.name, self.span, self.sizes
         types = [n.type for n in inputs]
         for t in types:
             if t.is_poison:
                 kind = POISON
                 break
         else:
-            self.sizes.span = self.span
-            kind = op.rule(self.sizes, *types, **attrs)
-        node = Node(path or self.child(op.name), op.name, inputs, attrs, kind, self.span, self.scope)
+            sizes.span = span
+            kind = op.rule(sizes, *types, **attrs)
+        node = Node(path or self.child(name), name, inputs, attrs, kind, span, self.scope)
         self.nodes.append(node)
         return node
 

@@ -14,10 +14,10 @@ import math
 import textwrap
 from collections.abc import Sequence
 
+from graphlang.graph.numbers import Kind
 from graphlang.graph.op import Op
 from graphlang.ops.spelling import FUNCTIONS
 from graphlang.plan.spelled import speller
-from graphlang.plan.tape import Kind
 
 _ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARISONS: dict[type[ast.cmpop], str] = {

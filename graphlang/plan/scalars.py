@@ -20,8 +20,9 @@ from itertools import groupby
 
 from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
+from graphlang.graph.numbers import is_number, is_spelled
 from graphlang.plan.schedule import Plan, Step
-from graphlang.plan.spelled import attribute_texts, is_number, is_spelled, number_literal, speller
+from graphlang.plan.spelled import attribute_texts, number_literal, speller
 from graphlang.types.tensor import DType
 
 # Steps in a chunk. The backward pass reads nearly every value of the forward pass; where both are in one
@@ -173,10 +174,6 @@ class Writer:
         plain = [slot for slot in self.writes if not self.traffic.is_numpy[slot]]
         text = "\n".join(["def run(s):", *self.lines]) + "\n"
         return Chunk(start, stop, text, tuple(self.reads), (*self.reads, *plain))
-
-    def result(self, slot: int) -> str:
-        """What stands for a value that is asked for."""
-        return self.known.get(slot) or self.waiting[slot][0]
 
     def _expression(self, slot: int, node: Node, is_once: bool) -> tuple[str, int]:
         """What stands for an operand, and its levels of brackets; a variable if it must stand twice."""

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.node import Node
+from graphlang.graph.numbers import is_spelled
 from graphlang.graph.op import Op
 from graphlang.ops.spelling import FUNCTIONS
-from graphlang.types.tensor import DType
 
 # What Python raises where floats have no answer but NumPy's kernel may.
 PYTHON_ERRORS = (ArithmeticError, ValueError, TypeError)
@@ -39,22 +39,6 @@ SURROUNDINGS: dict[str, Any] = {
 }
 # Calls whose last digits may be others in NumPy. The square root is rounded exactly by both.
 _LIBRARY = re.compile(r"\b(?:cos|exp|expm1|log|log1p|power|sin|tan|tanh)\(")
-
-
-def is_number(node: Node) -> bool:
-    """Whether a node holds one float or truth value."""
-    kind = node.type
-    return kind.shape == () and (kind.dtype is DType.FLOAT or kind.dtype is DType.BOOL)
-
-
-def is_spelled(node: Node, op: Op) -> bool:
-    """Whether a node is an operation on numbers that its spelling defines."""
-    if op.scalar is None or not is_number(node):
-        return False
-    for operand in node.inputs:
-        if not is_number(operand):
-            return False
-    return not node.attrs or all(v is None or type(v) in (bool, int, float) for v in node.attrs.values())
 
 
 def differs(node: Node, op: Op) -> bool:

@@ -1,11 +1,13 @@
-"""A plan of numbers as arrays that compiled code can walk: which formula, and where its operands lie.
+"""A graph of numbers laid out for those who walk it: which formula, and where its operands lie.
 
 All values lie in one vector: the arguments, the constants, then the results of the steps in the order of the
 tape. A step is as early as its operands allow, and steps of the same kind that may be done together are next
-to each other: a *run*. So the code decides once for a run what is to be done, and a processor need not guess
-it for each step. What a step computes does not depend on the order, so neither do the bits.
+to each other: a *run*. So whoever walks the tape decides once for a run what is to be done: compiled code
+(`run/native.py`) need not make its processor guess for each step, and NumPy (`run/walker.py`) does a run in
+one call. What a step computes does not depend on the order, so neither do the bits.
 
-The formulas themselves are the operations' spellings; `plan/c_text.py` turns them into C.
+The formulas themselves are the operations' spellings; `plan/c_text.py` turns them into C and
+`plan/array_text.py` into NumPy.
 """
 
 from __future__ import annotations
@@ -18,24 +20,8 @@ import numpy as np
 
 from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
-from graphlang.graph.op import Op
+from graphlang.graph.numbers import Group, Kind, NumberGraph, kind_of
 from graphlang.plan.schedule import Plan
-
-Constant = bool | int | float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What the steps of a run have in common: the operation, and the attributes that are no numbers."""
-
-    op: Op
-    attrs: tuple[tuple[str, bool | None], ...]
-    numbers: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its operands: wires, then attributes that are numbers."""
-        return (*(w.name for w in self.op.wires), *self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +39,8 @@ class Tape:
         The vector, with the constants in their places.
     first : int
         Where the result of the first step goes; the others follow.
+    levels : int64 array
+        How many steps stand before each level; the steps of a level do not need one another.
     results : int32 array
         Where the wanted values lie.
     """
@@ -62,7 +50,61 @@ class Tape:
     operands: np.ndarray
     values: np.ndarray
     first: int
+    levels: np.ndarray
     results: np.ndarray
+
+
+@paused_collector()
+def schedule(graph: NumberGraph, arguments: int) -> Tape:
+    """The tape of a graph of numbers whose arguments, so many, come first in the vector."""
+    kinds: dict[Kind, int] = {}
+    groups = graph.groups
+    counts = [len(g.results) for g in groups]
+    kind = np.repeat(np.array([kinds.setdefault(g.kind, len(kinds)) for g in groups], np.int64), counts)
+    level = _joined([g.levels for g in groups])
+    order = np.lexsort((kind, level))
+    first = arguments + len(graph.constants)
+    where = np.full(graph.places, -1, np.int32)
+    for position, place in graph.arguments:
+        where[place] = position
+    where[list(graph.constants)] = np.arange(arguments, first, dtype=np.int32)
+    where[_joined([g.results for g in groups])[order]] = np.arange(first, first + len(order), dtype=np.int32)
+    vector = np.zeros(first + len(order))
+    vector[arguments:first] = list(graph.constants.values())
+    return Tape(
+        tuple(kinds),
+        _runs(kind[order]),
+        where[_operands(groups, counts, order)],
+        vector,
+        first,
+        np.flatnonzero(np.diff(level[order], prepend=-1)),
+        where[list(graph.results)],
+    )
+
+
+def _operands(groups: Sequence[Group], counts: Sequence[int], order: np.ndarray) -> np.ndarray:
+    """The places of the operands, step after step in this order."""
+    flat = _joined([g.operands.T.ravel() for g in groups])
+    arity = np.repeat(np.array([len(g.operands) for g in groups], np.int64), counts)
+    start = (np.cumsum(arity) - arity)[order]
+    arity = arity[order]
+    skipped = np.repeat(start - (np.cumsum(arity) - arity), arity)
+    found: np.ndarray = flat[skipped + np.arange(len(flat))]
+    return found
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
+
+
+def _runs(kinds: np.ndarray) -> np.ndarray:
+    """Equal kinds in a row, with their counts."""
+    starts = np.flatnonzero(np.diff(kinds, prepend=-1))
+    counts = np.diff(starts, append=len(kinds))
+    return np.stack([kinds[starts], counts], axis=1).astype(np.int32)
+
+
+# --- from a plan -----------------------------------------------------------------------------------
 
 
 @paused_collector()
@@ -77,72 +119,43 @@ def make_tape(plan: Plan, arguments: Sequence[Node], results: Sequence[Node]) ->
     results : sequence of Node
         Some of the nodes that the plan is for.
     """
-    place, constants = _places(plan, arguments)
-    kinds: dict[Kind, int] = {}
-    kind_of: list[int] = []
-    operands: list[tuple[int, ...]] = []
-    by_op: dict[Any, tuple[int, tuple[int, ...]]] = {}
-    base = len(arguments)
-    for node, op, sources, _, _ in plan.steps:
+    position = {node: i for i, node in enumerate(arguments)}
+    given = tuple((position[n], slot) for n, slot in plan.leaves if not n.is_const)
+    constants = {slot: float(n.attrs["value"]) for n, slot in plan.leaves if n.is_const}
+    groups = _groups(plan, constants)
+    places = max(plan.slots, *constants, 0) + 1
+    graph = NumberGraph(places, given, constants, groups, tuple(plan.wanted[n] for n in results))
+    return schedule(graph, len(arguments))
+
+
+def _groups(plan: Plan, constants: dict[int, float]) -> tuple[Group, ...]:
+    """The steps of a plan by kind; attributes that are numbers become further constants, after the slots."""
+    steps: dict[Kind, tuple[list[tuple[int, ...]], list[int]]] = {}
+    by_op: dict[Any, tuple[list[tuple[int, ...]], list[int], tuple[int, ...]]] = {}
+    extra = plan.slots
+    for node, op, sources, target, _ in plan.steps:
         key = (op, tuple(node.attrs.items())) if node.attrs else op
         found = by_op.get(key)
         if found is None:
-            kind, values = _kind(node, op)
-            extra = tuple(range(base + len(constants), base + len(constants) + len(values)))
-            constants += values
-            found = by_op[key] = kinds.setdefault(kind, len(kinds)), extra
-        kind_of.append(found[0])
-        operands.append(sources + tuple(-1 - e for e in found[1]) if found[1] else sources)
-    first = base + len(constants)
-    levels = _levels(plan)
-    order = np.lexsort((np.array(kind_of, np.int32), levels))
-    where = np.empty(plan.slots, np.int32)
-    for slot, at in place.items():
-        where[slot] = at
-    targets = np.array([step.target for step in plan.steps], np.int64)
-    where[targets[order]] = np.arange(first, first + len(order), dtype=np.int32)
-    flat = np.array([s for i in order.tolist() for s in operands[i]], np.int64)
-    placed = np.where(flat >= 0, where[flat], (-1 - flat).astype(np.int32)).astype(np.int32)
-    vector = np.zeros(first + len(order))
-    vector[base:first] = constants
-    wanted = np.array([where[plan.wanted[n]] for n in results], np.int32)
-    return Tape(tuple(kinds), _runs(np.array(kind_of, np.int32)[order]), placed, vector, first, wanted)
-
-
-def _places(plan: Plan, arguments: Sequence[Node]) -> tuple[dict[int, int], list[float]]:
-    """Where arguments and constants lie, by slot, and the constants."""
-    position = {node: i for i, node in enumerate(arguments)}
-    place: dict[int, int] = {}
-    constants: list[float] = []
-    for node, slot in plan.leaves:
-        if node.is_const:
-            place[slot] = len(arguments) + len(constants)
-            constants.append(float(node.attrs["value"]))
-        else:
-            place[slot] = position[node]
-    return place, constants
-
-
-def _kind(node: Node, op: Op) -> tuple[Kind, list[float]]:
-    """What kind of step a node is, and its attributes that are numbers."""
-    plain = {k: v for k, v in node.attrs.items() if v is None or isinstance(v, bool)}
-    numbers = {k: float(v) for k, v in node.attrs.items() if k not in plain}
-    return Kind(op, tuple(plain.items()), tuple(numbers)), list(numbers.values())
+            kind, values = kind_of(op, node.attrs)
+            numbers = tuple(range(extra, extra + len(values)))
+            constants.update(zip(numbers, values, strict=True))
+            extra += len(values)
+            found = by_op[key] = (*steps.setdefault(kind, ([], [])), numbers)
+        found[0].append(sources + found[2])
+        found[1].append(target)
+    level = _levels(plan)
+    groups = []
+    for kind, (operands, targets) in steps.items():
+        results = np.array(targets, np.int64)
+        columns = np.array(operands, np.int64).reshape(len(targets), len(kind.names)).T
+        groups.append(Group(kind, columns, results, level[results]))
+    return tuple(groups)
 
 
 def _levels(plan: Plan) -> np.ndarray:
-    """How many steps each step has to wait for, one after the other."""
+    """How many steps each value has to wait for, one after the other, by slot."""
     level = [0] * plan.slots
-    found = []
     for _, _, sources, target, _ in plan.steps:
-        height = 1 + max([level[s] for s in sources], default=0)
-        level[target] = height
-        found.append(height)
-    return np.array(found, np.int32)
-
-
-def _runs(kinds: np.ndarray) -> np.ndarray:
-    """Equal kinds in a row, with their counts."""
-    starts = np.flatnonzero(np.diff(kinds, prepend=-1))
-    counts = np.diff(starts, append=len(kinds))
-    return np.stack([kinds[starts], counts], axis=1).astype(np.int32)
+        level[target] = 1 + max([level[s] for s in sources], default=0)
+    return np.array(level, np.int64)

@@ -1,13 +1,16 @@
 """A model as a Python function: numbers or arrays in, the value and its gradients out, many times over.
 
-A model of numbers alone becomes one straight-line function (`plan/number_function.py`) or, on demand,
-compiled C (`run/native.py`); any other is run by the interpreter. Each computes the same bits.
+A model of numbers alone is compiled, in one of three ways: to one straight-line function of Python
+(`plan/number_function.py`), to a tape that NumPy walks (`walker.py`) if it is wide enough for that to be as
+fast, since the tape is ready at once; or, on demand, to a tape that compiled C walks (`native.py`). Any other
+model is run by the interpreter. Each computes the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +18,13 @@ import numpy as np
 from graphlang.collector import paused_collector
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
+from graphlang.graph.numbers import NumberGraph
 from graphlang.plan.number_function import is_of_numbers, number_function
 from graphlang.plan.schedule import Plan, make_plan
 from graphlang.plan.spelled import PYTHON_ERRORS, SURROUNDINGS
+from graphlang.plan.tape import Tape, make_tape, schedule
 from graphlang.run.interpreter import Executable
+from graphlang.run.walker import Walker, is_wide
 
 
 class Function:
@@ -30,8 +36,12 @@ class Function:
 
     Parameters
     ----------
-    model : Model
-        After `differentiate`, with its scalar `of`.
+    arguments : sequence of Node
+        The model's inputs, parameters and states, in order.
+    differentiated : function
+        Gives the model after `differentiate`, with its scalar `of`; called when it is needed.
+    graph : NumberGraph or None
+        The same scalar and gradients, if the model is of numbers alone.
     leaves : mapping of str to array
         What inputs, parameters and states hold unless told otherwise.
     sizes : mapping of str to int
@@ -44,39 +54,29 @@ class Function:
     arguments : tuple of str
         The paths of inputs, parameters and states, in the order in which the model has them.
     is_compiled : bool
-        Whether it is straight-line code, in Python or C.
+        Whether it is compiled, to Python, to a tape or to C.
     """
 
     def __init__(
         self,
-        model: Model,
+        arguments: Sequence[Node],
+        differentiated: Callable[[], Model],
+        graph: NumberGraph | None,
         leaves: Mapping[str, Any],
         sizes: Mapping[str, int],
         seed: int = 0,
         *,
         jit: bool = False,
     ):
-        assert model.of is not None
-        nodes = [n for n in model.nodes if n.is_leaf and not n.is_const]
-        self._gradients = [model.gradients.get(n.path) if n.type.is_float else None for n in nodes]
-        results = [model.of, *(g for g in self._gradients if g is not None)]
-        plan = make_plan(model.nodes, results)
-        self.arguments = tuple(n.path for n in nodes)
+        self.arguments = tuple(n.path for n in arguments)
+        self._differentiated, self._sizes, self._seed = differentiated, sizes, seed
         self._leaves = {path: leaves[path] for path in self.arguments}
-        self._of = model.of
-        self.is_compiled = is_of_numbers(plan)
-        self._executable = partial(
-            Executable,
-            plan,
-            sizes,
-            np.float64,
-            seed,
-            model.place_of,
-            is_repeated=not self.is_compiled,
-            in_numbers=True,
-        )
-        self._compute = _compiled(plan, nodes, results, jit=jit) if self.is_compiled else None
-        self._is_plain = None not in self._gradients
+        self._is_float = [n.type.is_float for n in arguments]
+        self._is_plain = all(self._is_float)
+        self._tape = self._laid_out(graph)
+        self._walker: Walker | None = None
+        self._compute = self._compiled(jit=jit)
+        self.is_compiled = self._compute is not None
 
     def __call__(self, *values: Any, **named: Any) -> tuple[Any, tuple[Any, ...]]:
         if named or len(values) != len(self.arguments):
@@ -85,8 +85,7 @@ class Function:
             try:
                 found = self._compute(*map(float, values))
             except PYTHON_ERRORS:
-                # NumPy has an answer where Python has none.
-                return self._interpret(values)
+                return self._answered(values)
             return (found[0], found[1:]) if self._is_plain else self._shaped(found)
         return self._interpret(values)
 
@@ -102,6 +101,17 @@ class Function:
                 raise TypeError(f"{name!r} was given twice")
         return tuple({**self._leaves, **given, **named}.values())
 
+    def _answered(self, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+        """What straight lines have no answer to: arrays are refused, for numbers there is NumPy."""
+        try:
+            numbers = [float(v) for v in values]
+        except (TypeError, ValueError):
+            return self._interpret(values)
+        if self._walker is None:
+            assert self._tape is not None
+            self._walker = Walker(self._tape, len(self.arguments))
+        return self._shaped(self._walker(*numbers))
+
     def _interpret(self, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         leaves = {}
         for (path, usual), value in zip(self._leaves.items(), values, strict=True):
@@ -109,30 +119,73 @@ class Function:
             if array.shape != np.shape(usual):
                 raise ValueError(f"`{path}` has shape {np.shape(usual)}, not {array.shape}")
             leaves[path] = array[()]
-        found = self._interpreted.run(leaves)
-        numbers = [found[self._of], *(found[g] for g in self._gradients if g is not None)]
+        found, planned = self._interpreted.run(leaves), self._planned
+        numbers = [found[n] for n in planned.results]
         return self._shaped([v.item() if np.ndim(v) == 0 else v for v in numbers])
-
-    @cached_property
-    def _interpreted(self) -> Executable:
-        """What is not straight-line code, or has no answer in Python; made when it is first needed."""
-        return self._executable()
 
     def _shaped(self, found: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         rest = iter(found[1:])
-        return found[0], tuple(None if g is None else next(rest) for g in self._gradients)
+        return found[0], tuple(next(rest) if is_float else None for is_float in self._is_float)
+
+    # --- ways to compute -----------------------------------------------------------------------------
+
+    def _compiled(self, *, jit: bool) -> Callable[..., tuple[float, ...]] | None:
+        """From numbers to the value and the gradients; None if only the interpreter can do it."""
+        tape, count = self._tape, len(self.arguments)
+        if tape is None:
+            return None
+        if jit:
+            from graphlang.run.native import Native
+
+            return Native(tape, count)
+        return Walker(tape, count) if is_wide(tape) else _straight_line(tape, count)
+
+    def _laid_out(self, graph: NumberGraph | None) -> Tape | None:
+        """The tape, if the model is of numbers alone."""
+        if graph is not None:
+            return schedule(graph, len(self.arguments))
+        planned = self._planned
+        if not is_of_numbers(planned.plan):
+            return None
+        return make_tape(planned.plan, planned.arguments, planned.results)
+
+    @cached_property
+    def _planned(self) -> _Planned:
+        model = self._differentiated()
+        assert model.of is not None
+        arguments = [n for n in model.nodes if n.is_leaf and not n.is_const]
+        results = [model.of, *(model.gradients[n.path] for n in arguments if n.type.is_float)]
+        return _Planned(model, make_plan(model.nodes, results), arguments, results)
+
+    @cached_property
+    def _interpreted(self) -> Executable:
+        """What is not compiled, or has no answer in Python; made when it is first needed."""
+        planned = self._planned
+        return Executable(
+            planned.plan,
+            self._sizes,
+            np.float64,
+            self._seed,
+            planned.model.place_of,
+            is_repeated=not self.is_compiled,
+            in_numbers=True,
+        )
 
 
-def _compiled(
-    plan: Plan, arguments: Sequence[Node], results: Sequence[Node], *, jit: bool
-) -> Callable[..., tuple[float, ...]]:
-    if jit:
-        from graphlang.run.native import Native
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A differentiated model, and the plan of its scalar and of the gradients of the arguments."""
 
-        return Native(plan, arguments, results)
+    model: Model
+    plan: Plan
+    arguments: list[Node]
+    results: list[Node]
+
+
+def _straight_line(tape: Tape, arguments: int) -> Callable[..., tuple[float, ...]]:
     names = dict(SURROUNDINGS)
     # The text holds no name and no number that `number_function` did not write.
     with paused_collector():
-        exec(compile(number_function(plan, arguments, results), "<graph>", "exec"), names)
+        exec(compile(number_function(tape, arguments), "<graph>", "exec"), names)
     function: Callable[..., tuple[float, ...]] = names["run"]
     return function

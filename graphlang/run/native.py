@@ -1,4 +1,4 @@
-"""Graphs of numbers run by compiled C: the tape of a plan (`plan/tape.py`), walked by a small program.
+"""Graphs of numbers run by compiled C: the tape (`plan/tape.py`), walked by a small program.
 
 The program depends only on which operations the graph uses, so the system's C compiler needs a tenth of a
 second for it, however large the graph is; programs are kept while the process lives. It is built in a folder
@@ -16,18 +16,15 @@ import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
-from graphlang.graph.node import Node
 from graphlang.plan.c_loops import ELEMENTARY, HEAD, TRANSCENDENTAL, TRIALS
 from graphlang.plan.c_text import c_text
-from graphlang.plan.schedule import Plan
-from graphlang.plan.tape import make_tape
+from graphlang.plan.tape import Tape
 
 # No contraction of x * y + z to one rounding: every operation rounds, as in Python.
 FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-shared", "-fPIC")
@@ -38,14 +35,13 @@ FAST = ("-O3", "-fno-trapping-math", *_PROCESSOR)
 
 
 class Native:
-    """A plan of numbers as compiled code. Calling it with numbers gives the results as floats.
+    """A tape as compiled code. Calling it with numbers gives the results as floats.
 
     Parameters
     ----------
-    plan : Plan
-    arguments : sequence of Node
-        The leaves that are given, in order.
-    results : sequence of Node
+    tape : Tape
+    arguments : int
+        How many numbers it is given.
 
     Raises
     ------
@@ -53,14 +49,13 @@ class Native:
         When there is no C compiler, or it fails.
     """
 
-    def __init__(self, plan: Plan, arguments: Sequence[Node], results: Sequence[Node]):
-        tape = make_tape(plan, arguments, results)
+    def __init__(self, tape: Tape, arguments: int):
         loaded = library(c_text(tape.kinds))
         self._run, self._gather = loaded.run, loaded.gather
         self._run.restype = self._gather.restype = None
-        found = np.empty(len(results))
-        self._put = struct.Struct(f"{len(arguments)}d").pack_into
-        self._get = struct.Struct(f"{len(results)}d").unpack_from
+        found = np.empty(len(tape.results))
+        self._put = struct.Struct(f"{arguments}d").pack_into
+        self._get = struct.Struct(f"{len(found)}d").unpack_from
         self._values, self._found = tape.values.data.cast("B"), found.data.cast("B")
         at = tape.values.ctypes.data
         pointer = ctypes.c_void_p
@@ -75,7 +70,7 @@ class Native:
             pointer(at),
             pointer(tape.results.ctypes.data),
             pointer(found.ctypes.data),
-            ctypes.c_int64(len(results)),
+            ctypes.c_int64(len(found)),
         )
         # The code holds addresses of these arrays.
         self._kept = tape, found

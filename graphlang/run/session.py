@@ -14,6 +14,7 @@ from graphlang.graph.model import Expectation, Model
 from graphlang.graph.node import Node
 from graphlang.plan.number_function import is_of_numbers
 from graphlang.plan.schedule import Plan, make_plan, resolve
+from graphlang.plan.tape import make_tape
 from graphlang.run.interpreter import Executable
 from graphlang.types.tensor import DType
 
@@ -172,7 +173,7 @@ def _compiled(plan: Plan, leaves: Mapping[str, Any]) -> dict[Node, Any]:
     from graphlang.run.native import Native
 
     fed, results = [n for n, _ in plan.leaves if not n.is_const], list(plan.wanted)
-    numbers = Native(plan, fed, results)(*(float(leaves[n.path]) for n in fed))
+    numbers = Native(make_tape(plan, fed, results), len(fed))(*(float(leaves[n.path]) for n in fed))
     kinds = {DType.FLOAT: np.float64, DType.BOOL: np.bool_}
     return {n: kinds[n.type.dtype](v) for n, v in zip(results, numbers, strict=True)}
 

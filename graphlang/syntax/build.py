@@ -7,6 +7,8 @@ its rule (tokens and what other rules made; what the grammar quotes is left out)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +22,11 @@ from graphlang.syntax.statements import Statements
 
 class Builder(Statements, Definitions, Expressions):
     """The functions for one parse, under the names of rules and alternatives."""
+
+    @cached_property
+    def of_tokens(self) -> dict[Any, Callable[[str, int, int], Any]]:
+        """What functions of the table do with a single token, without the token and the list around it."""
+        return {self.name: self.name_at, self.names: self.one_name}
 
     def table(self) -> SimpleNamespace:
         """The function of each rule and alternative."""

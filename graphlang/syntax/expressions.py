@@ -11,6 +11,9 @@ from graphlang.syntax.literals import string_value
 from graphlang.syntax.reduction import Reduction, make_span, shorten
 from graphlang.syntax.token import Token
 
+# Made for each of a million calls, a union of types would take longer than the question itself.
+_NOT_CALLED = (t.Number, t.String, t.Boolean, t.ListExpr, t.TupleExpr)
+
 
 class Expressions(Reduction):
     """The functions for expressions."""
@@ -25,7 +28,10 @@ class Expressions(Reduction):
 
     def nest(self, node: Callable[..., t.Expr], below: Sequence[t.Expr | None], *parts: Any) -> t.Expr:
         """A node one level above the expressions `below`."""
-        depth = 1 + max((e.depth for e in below if e is not None), default=0)
+        depth = 1
+        for expr in below:
+            if expr is not None and expr.depth >= depth:
+                depth = expr.depth + 1
         if depth > t.MAX_DEPTH:
             return self.too_deep(below)
         return node(self.span(), *parts, depth=depth)
@@ -87,7 +93,7 @@ class Expressions(Reduction):
     def call(self, parts: list[Any]) -> t.Expr:
         """`f(a, b = c)`."""
         function, *args = parts
-        if isinstance(function, t.Number | t.String | t.Boolean | t.ListExpr | t.TupleExpr):
+        if isinstance(function, _NOT_CALLED):
             text = shorten(function.span.text)
             hint = f"A product needs its sign: `{text} * (…)`." if isinstance(function, t.Number) else None
             self.error("E0224", function.span, f"`{text}` cannot be called.", suggestion=hint)
@@ -110,7 +116,8 @@ class Expressions(Reduction):
                     related=[Label(named.span, "named argument")],
                     suggestion="Put it in front, or give it its name.",
                 )
-        self.no_repeats([a.name for a in args if a.name], "given twice")
+        if named:
+            self.no_repeats([a.name for a in args if a.name], "given twice")
 
     def positional(self, parts: list[Any]) -> t.Argument:
         """An argument without a name."""
@@ -141,7 +148,11 @@ class Expressions(Reduction):
     def name(self, parts: list[Token]) -> t.Name:
         """A name that is used."""
         token = parts[0]
-        return t.Name(make_span((self.source, token.start, token.end)), token.text)
+        return self.name_at(token.text, token.start, token.end)
+
+    def name_at(self, text: str, start: int, end: int) -> t.Name:
+        """What `name` makes of a token."""
+        return t.Name(make_span((self.source, start, end)), text)
 
     def integer(self, parts: list[Token]) -> t.Number:
         """`1_000`."""

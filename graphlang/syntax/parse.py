@@ -7,7 +7,8 @@ errors, also those inside blocks.
 
 Most statements of a large file look like one before: the same types of tokens in the same surroundings. What
 the tables then say is the same too, so it is remembered as a routine, a list of shifts and reductions, and
-the next such statement is read by following it.
+the next such statement is read by following it. Where whole lines were recognised (`lines.py`), routines
+become functions (`routines.py`).
 
 Going back is cheap because the stack below a statement does not change while the statement is read: its
 height is all that must be remembered, one number for each block that is open.
@@ -16,7 +17,6 @@ height is all that must be remembered, one number for each block that is open.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
@@ -28,14 +28,16 @@ from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.build import Builder
 from graphlang.syntax.grammar import Grammar, load_grammar
+from graphlang.syntax.lines import Line
 from graphlang.syntax.mistakes import Spot, explain
+from graphlang.syntax.routines import Make, Routine, compiled
 from graphlang.syntax.token import Token, Tokens
 from graphlang.syntax.tokens import tokenize
 
-# What makes a value of the parts of a rule.
-Make = Callable[[list[Any]], Any]
 # Routines are remembered for statements of at most so many tokens, and at most so many of them.
 _LONGEST, _MOST = 64, 4096
+# From so many lines on that had to be spelled out, all are.
+_OFTEN = 100
 # How many states below a statement a routine may depend on.
 _REACH = 4
 
@@ -56,7 +58,7 @@ def parse(source: SourceFile) -> Outcome[tree.File]:
     problems = Problems()
     grammar = load_grammar()
     with paused_collector():
-        found = tokenize(source, grammar, problems)
+        found = tokenize(source, grammar, problems, with_lines=True)
         file = _Reader(source, grammar, found, problems).run()
     return Outcome(file, problems)
 
@@ -73,7 +75,9 @@ class _Reader:
         self.states: list[int] = [grammar.start]
         self.values: list[Any] = []
         self.builder = Builder(source, found, problems, self.values)
-        self.reductions = _reductions(grammar, self.builder)
+        # For what makes values, by its id, the positions of the parts that it looks at, if not all.
+        self.kept: dict[int, frozenset[int]] = {}
+        self.reductions = _reductions(grammar, self.builder, self.kept)
         # (state below, state, type of the next token): the state once all reductions are done that only pass
         # a value on.
         self.passed: dict[tuple[int, int, str], int] = {}
@@ -85,6 +89,12 @@ class _Reader:
         # By the topmost states and the types of a statement's tokens: what to do (None is a shift), how many
         # states go, and which come instead.
         self.routines: dict[Any, tuple[list[tuple[int, Make] | None], int, list[int]]] = {}
+        # By the shape of a line and the topmost states: the function for its routine, how many states go, and
+        # which come.
+        self.functions: dict[Any, tuple[Routine, int, list[int]] | None] = {}
+        self.kinds = [token.type for token in self.tokens]
+        self.has_lines = "_LINE" in self.kinds
+        self.spelled = 0  # how many lines were spelled out one by one
         self.log: list[tuple[int, Make] | None] | None = None
         self.height = 0  # of the stack when the log was begun
         self.lowest = 0  # the height that the stack came down to since the log was begun
@@ -92,12 +102,18 @@ class _Reader:
     def run(self) -> tree.File:
         """Feed all tokens."""
         tokens, marks, values, feed = self.tokens, self.marks, self.values, self._feed
-        kinds = [token.type for token in tokens]
-        last = len(tokens) - 1
+        kinds = self.kinds
         at = 0
         key: Any = None
-        while at < last:
+        while kinds[at] != "$END":
             if self.at_start:
+                if kinds[at] == "_LINE":
+                    line = tokens[at]
+                    if isinstance(line, Line) and self._follow_line(line):
+                        at += 1
+                    else:
+                        self._spell_out(at)
+                    continue
                 stop = self._end_among(kinds, at)
                 key = (tuple(self.states[-_REACH:]), tuple(kinds[at:stop])) if stop else None
                 if key in self.routines:
@@ -123,7 +139,7 @@ class _Reader:
                 marks[-1] = (at, len(values) - 1, False)
                 self.at_start = False
             at += 1
-        self._feed(tokens[last])
+        self._feed(tokens[at])
         file: tree.File = values[0]
         return file
 
@@ -172,6 +188,58 @@ class _Reader:
         if taken:
             del self.states[-taken:]
         self.states += states
+
+    # --- whole lines -----------------------------------------------------------------------------
+
+    def _follow_line(self, line: Line) -> bool:
+        """Read a statement that is one token; False if none like it was read before."""
+        key = (line.shape, *self.states[-_REACH:])
+        found = self.functions.get(key) or self._function(key, line.shape.kinds)
+        if found is None:
+            return False
+        function, taken, states = found
+        function(self.builder, line, self.builder.starts, self.values)
+        if taken:
+            del self.states[-taken:]
+        self.states += states
+        return True
+
+    def _function(self, key: Any, kinds: tuple[str, ...]) -> tuple[Routine, int, list[int]] | None:
+        routine = self.routines.get((key[1:], kinds))
+        if routine is None or key in self.functions:
+            return None
+        actions, taken, states = routine
+        function = compiled(actions, kinds, self.kept, self.builder.of_tokens)
+        self.functions[key] = None if function is None else (function, taken, states)
+        return self.functions[key]
+
+    def _spell_out(self, at: int) -> None:
+        """Put the tokens of a line in its place; those of all further lines, if that happens often."""
+        self.spelled += 1
+        stop = at + 1 if self.spelled < _OFTEN else len(self.tokens)
+        spelled = self._spelled(at, stop)
+        self.tokens[at:stop] = spelled
+        self.kinds[at:stop] = [token.type for token in spelled]
+
+    def _spelled(self, start: int, stop: int) -> list[Token]:
+        found: list[Token] = []
+        for token in self.tokens[start:stop]:
+            if isinstance(token, Line):
+                found += token.tokens()
+            else:
+                found.append(token)
+        return found
+
+    def _spell_all(self, at: int) -> int:
+        """Put the tokens of all lines in their places; the new index of token `at`."""
+        before = self._spelled(0, at)
+        moved = len(before) - at
+        self.tokens[:] = before + self._spelled(at, len(self.tokens))
+        self.kinds[:] = [token.type for token in self.tokens]
+        # Marks are of statements that are still open, behind all lines before `at`.
+        self.marks[:] = [(start + moved, height, told) for start, height, told in self.marks]
+        self.has_lines = False
+        return at + moved
 
     def _feed(self, token: Token) -> bool:
         """The LALR(1) algorithm: reduce while the table says so, then shift. False if refused.
@@ -227,6 +295,8 @@ class _Reader:
     def _recover(self, at: int) -> int:
         """The parser refused token `at`: report it and return the index at which to go on."""
         self.log = None
+        if self.has_lines:
+            at = self._spell_all(at)
         if self.at_start:
             # Nothing of the statement has been read; the stack is as high as it was before it.
             start, height, told = at, len(self.values), False
@@ -280,8 +350,13 @@ class _Reader:
         del self.states[height + 1 :]
 
 
-def _reductions(grammar: Grammar, builder: Builder) -> list[tuple[int, str, Make | None]]:
-    """For each rule: number of parts, name, and what makes its value; None if it passes its part on."""
+def _reductions(
+    grammar: Grammar, builder: Builder, kept: dict[int, frozenset[int]]
+) -> list[tuple[int, str, Make | None]]:
+    """For each rule: number of parts, name, and what makes its value; None if it passes its part on.
+
+    `kept` gets the positions of the parts that are looked at, by the id of what looks at some of them only.
+    """
     create: Any = grammar.builder.create_callback
     callbacks = create(builder.table())
     result: list[tuple[int, str, Make | None]] = []
@@ -291,7 +366,10 @@ def _reductions(grammar: Grammar, builder: Builder) -> list[tuple[int, str, Make
         if isinstance(make, ExpandSingleChild):
             # What Lark wraps around a rule with `?`: with several parts it does nothing.
             make = None if size == 1 else make.node_builder
-        result.append((size, rule.origin.name, _picked(make)))
+        picked = _picked(make)
+        if isinstance(make, ChildFilterLALR | ChildFilterLALR_NoPlaceholders):
+            kept[id(picked)] = frozenset(i[0] for i in make.to_include)
+        result.append((size, rule.origin.name, picked))
     return result
 
 

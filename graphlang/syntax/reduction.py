@@ -59,6 +59,10 @@ class Reduction:
         """`NAME ("," NAME)*`."""
         return tuple(map(self.ident, parts))
 
+    def one_name(self, text: str, start: int, end: int) -> tuple[t.Ident, ...]:
+        """What `names` makes of one token."""
+        return (t.Ident(make_span((self.source, start, end)), text),)
+
     def no_repeats(self, names: Sequence[t.Ident], what: str) -> None:
         """Complain about a name that stands twice in one list."""
         if len(names) < 2:

@@ -18,6 +18,7 @@ from graphlang.diagnostics.diagnostic import Label, Problems
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import repairs
 from graphlang.syntax.grammar import Grammar
+from graphlang.syntax.lines import Lines
 from graphlang.syntax.literals import READERS, read_integer
 from graphlang.syntax.repairs import Reading, Slip
 from graphlang.syntax.token import OPERAND_ENDS, STARTERS, Token, Tokens
@@ -29,19 +30,25 @@ _BRACKETS = {*_CLOSERS, *_CLOSERS.values()}
 # Words with a meaning in one place only, and words of Python that mean something else here.
 _CONTEXTUAL = {"on", "within", "True", "False", "None"}
 
+# Words that are not always names, besides the keywords.
+_SPECIAL = frozenset({*_CONTEXTUAL, "grad"})
+
 # Definitions never stand inside a block: unindented inside `{` they show that it is never closed.
 _OUTERMOST = frozenset(["NETWORK", "GATE", "DATA", "TRAIN", "IMPORT", "FROM"])
 # Statements that no gate or network has: at the start of a line they show that its `}` was forgotten.
 _NOT_IN_DEFINITIONS = frozenset(["INPUT", "OUTPUT", "EXPECT", "METRIC"])
 
 
-def tokenize(source: SourceFile, grammar: Grammar, problems: Problems) -> Tokens:
-    """All tokens of a text; errors go to `problems`."""
-    reading = _Filter(source, grammar, Problems())
+def tokenize(source: SourceFile, grammar: Grammar, problems: Problems, *, with_lines: bool = False) -> Tokens:
+    """All tokens of a text; errors go to `problems`.
+
+    With `with_lines`, lines whose shape has come up before are one token each, a `Line`.
+    """
+    reading = _Filter(source, grammar, Problems(), with_lines=with_lines)
     reading.run()
     if reading.is_unclosed:
         # A `}` is missing somewhere: most likely where the text goes back to the left margin.
-        by_margin = _Filter(source, grammar, Problems(), margin_closes=True)
+        by_margin = _Filter(source, grammar, Problems(), margin_closes=True, with_lines=with_lines)
         by_margin.run()
         if len(by_margin.problems) <= len(reading.problems):
             reading = by_margin
@@ -54,7 +61,13 @@ class _Filter:
     """State of the pass over one text."""
 
     def __init__(
-        self, source: SourceFile, grammar: Grammar, problems: Problems, *, margin_closes: bool = False
+        self,
+        source: SourceFile,
+        grammar: Grammar,
+        problems: Problems,
+        *,
+        margin_closes: bool = False,
+        with_lines: bool = False,
     ) -> None:
         self.source = source
         self.grammar = grammar
@@ -73,6 +86,7 @@ class _Filter:
         self.at_top = True  # no token yet
         self.buried = 0  # depth below the deepest block that is read
         self.forgiving = False  # an unclosed string swallowed the rest of the line, closers included
+        self.lines = Lines(grammar, _SPECIAL.union(grammar.words)) if with_lines else None
         self.rare: dict[str, Callable[[str, str, int, int], None]] = {
             **dict.fromkeys(READERS, self._literal),
             "NEWLINE": self._newline,
@@ -84,10 +98,18 @@ class _Filter:
 
     def run(self) -> Tokens:
         """Read the whole text."""
-        text = self.source.text
+        at = 0
+        while at >= 0:
+            at = self._scan(at)
+        self._finish()
+        return self.found
+
+    def _scan(self, at: int) -> int:
+        """Read token by token from an offset; -1, or where it goes on behind lines read as a whole."""
+        text, lines = self.source.text, self.lines
         tokens, rare = self.tokens, self.rare
         words, literals = self.grammar.words, self.grammar.literals
-        for match in self.grammar.scanner.finditer(text):
+        for match in self.grammar.scanner.finditer(text, at):
             kind = match.lastgroup or ""
             start, end = match.span(kind)
             word = text[start:end]
@@ -104,6 +126,10 @@ class _Filter:
                     continue
             elif kind in rare:
                 rare[kind](kind, word, start, end)
+                if kind == "NEWLINE" and lines is not None and text[end - 1] == "\n":
+                    at = self._whole_lines(lines, end)
+                    if at > end:
+                        return at
                 continue
             elif len(word) > 18 and kind == "INT":
                 word = self._repaired(read_integer(word), start, end)
@@ -111,8 +137,22 @@ class _Filter:
                 self._begin_line(kind, start)
             if not self.buried:
                 tokens.append(Token(kind, word, start, end))
-        self._finish()
-        return self.found
+        return -1
+
+    def _whole_lines(self, lines: Lines, at: int) -> int:
+        """Read lines of known shapes, from one that begins at the margin; the offset behind them."""
+        if self.openers or self.block or self.buried:
+            return at
+        if self.first < len(self.tokens) and self.line_first <= self.first:
+            lines.learn(self.tokens[self.first :])
+        text = self.source.text
+        while lines.shapes and (line := lines.match(text, at)) is not None:
+            self._end_statement(line.shape.kinds[0])
+            self.tokens.append(line)
+            self.first = len(self.tokens)
+            self.at_top = False
+            at = text.index("\n", line.end) + 1
+        return at
 
     def put(self, kind: str, text: str, start: int, end: int) -> None:
         """Add a token, beginning a line if it is the first one there."""
@@ -198,7 +238,7 @@ class _Filter:
         if not self.tokens or self.buried:
             return
         last = self.tokens[-1]
-        if last.type in ("_END", "LBRACE") or following in ("ARROW", "LBRACE"):
+        if last.type in ("_END", "_LINE", "LBRACE") or following in ("ARROW", "LBRACE"):
             return
         if following == "ELSE" and last.type == "RBRACE":
             return
@@ -267,7 +307,7 @@ class _Filter:
     def _grad_statement(self) -> None:
         """`grad(` at the start of a statement is a line of a backward block."""
         tokens = self.tokens
-        is_first = len(tokens) == 1 or tokens[-2].type in ("_END", "LBRACE")
+        is_first = len(tokens) == 1 or tokens[-2].type in ("_END", "_LINE", "LBRACE")
         if is_first and tokens[-1].type == "NAME" and not self.fresh:
             tokens[-1].type = "GRAD"
 
