@@ -40,28 +40,42 @@ def training_job(task: Task, **how: Any) -> Job:
 
     `how` are further arguments of `prepare_training`, such as `is_fast`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder, "rows.npz")
-        np.savez(rows, x=task.x, y=task.y)
-        trainer, progress = _prepared(task, str(rows), how)
-        _, other = _prepared(task, str(rows), how)
-    first = {path: np.array(value) for path, value in progress.values.items()}
-    steps = _losses(trainer.steps(progress))
-    next(steps)
+    kept: list[Any] = []
+
+    def begun() -> tuple[Any, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = Path(folder, "rows.npz")
+            np.savez(rows, x=task.x, y=task.y)
+            return _prepared(task, str(rows), how)
+
+    def steps() -> Iterator[float]:
+        # Made when it is first needed, so that what is checked is gone by then.
+        if not kept:
+            trainer, progress = begun()
+            others = {path: a for path, a in progress.values.items() if path not in task.start}
+            # Momentum begins with zeros, which need not be kept.
+            first = {**task.start, **{p: np.array(a) if np.any(a) else 0 for p, a in others.items()}}
+            kept.extend((_losses(trainer.steps(progress)), progress, first))
+        found: Iterator[float] = kept[0]
+        return found
 
     def run(count: int) -> None:
+        losses = steps()
         for _ in range(count):
-            next(steps)
+            next(losses)
 
     def reset() -> None:
         # The values stay in their places, to which the compiled step refers.
-        for path, value in first.items():
-            progress.values[path][...] = value
+        if kept:
+            _, progress, first = kept
+            for path, value in first.items():
+                progress.values[path][...] = value
 
     def check() -> dict[str, Any]:
-        fresh = _losses(trainer.steps(other))
+        trainer, progress = begun()
+        fresh = _losses(trainer.steps(progress))
         losses = [next(fresh) for _ in range(STEPS)]
-        return {"losses": np.array(losses), **{p: np.array(other.values[p]) for p in task.start}}
+        return {"losses": np.array(losses), **{p: np.array(progress.values[p]) for p in task.start}}
 
     return Job(run, check, reset)
 
