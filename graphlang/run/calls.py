@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,28 +32,42 @@ class Call:
     is_fold: bool = False
 
 
-def read_call(line: str, names: Mapping[str, Any], staged: Mapping[str, np.ndarray]) -> Call | None:
-    """What a line does, or None where it is something else.
+class Reader:
+    """Says what lines do.
 
     Parameters
     ----------
-    line : str
-        Written by a spelling: its text is ours.
     names : mapping of str to Any
-        What the text refers to.
-    staged : mapping of str to array
-        Arrays of the shape and type of the inputs, to stand for them.
+        What the lines refer to: arrays and functions.
+    arrays : mapping of str to array
+        What else they refer to, with arrays of the same shape and type to stand for it.
     """
-    found = _CALL.match(line)
-    reader = _READERS.get(type(names[found[1]])) if found is not None else None
-    if found is None or reader is None:
-        return None
-    space = {**names, **staged, found[1]: lambda *args, **kwargs: reader(names[found[1]], args, kwargs)}
-    try:
-        call = eval(line, {"__builtins__": {}}, space)
-    except NameError:
-        return None  # it reads what another line makes anew
-    return call if isinstance(call, Call) and all(a.size for a in (*call.operands, call.out)) else None
+
+    def __init__(self, names: Mapping[str, Any], arrays: Mapping[str, np.ndarray]):
+        self._space: dict[str, Any] = {"__builtins__": {}, **names, **arrays}
+        self._readable = {name for name, value in names.items() if type(value) in _READERS}
+        for name in self._readable:
+            self._space[name] = _told(names[name])
+
+    def read(self, line: str) -> Call | None:
+        """What a line does, or None where it is something else than a call that is understood.
+
+        Its text is ours: no name or number in it is from a file.
+        """
+        found = _CALL.match(line)
+        if found is None or found[1] not in self._readable:
+            return None
+        try:
+            call = eval(line, self._space)
+        except NameError:
+            return None  # it reads what another line makes anew
+        return call if isinstance(call, Call) and all(a.size for a in (*call.operands, call.out)) else None
+
+
+def _told(function: Any) -> Callable[..., Call | None]:
+    """What is called in the place of a function: it only says what would be done."""
+    reader = _READERS[type(function)]
+    return lambda *args, **kwargs: reader(function, args, kwargs)
 
 
 def _of_ufunc(function: np.ufunc, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:

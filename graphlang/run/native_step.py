@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.c_loops import ELEMENTARY, HEAD, SUMS, Fold, Loop
-from graphlang.run.calls import Call, read_call
+from graphlang.run.calls import Call, Reader
 from graphlang.run.code import Code
 from graphlang.run.loops import Group, fold, is_possible
 from graphlang.run.native import FAST, library
@@ -42,8 +42,9 @@ def natively(code: Code, inputs: Mapping[str, tuple[tuple[int, ...], Any]]) -> C
     parts: list[str | _Segment] = []
     segment: _Segment | None = None
     read: set[str] = set()
+    reader = Reader(code.names, staged)
     for line in code.lines:
-        call = read_call(line, code.names, staged)
+        call = reader.read(line)
         if call is None or not is_possible(call):
             parts.append(line)
             segment = None
@@ -94,8 +95,9 @@ def one_loop(
     dtype = next(iter(arrays.values())).dtype
     given = {name: np.zeros((), dtype) for name in numbers}
     group: Group | None = None
+    reader = Reader(code.names, {**arrays, **given})
     for line in lines:
-        call = read_call(line, code.names, {**arrays, **given})
+        call = reader.read(line)
         if call is None or not is_possible(call) or (group is not None and not group.takes(call)):
             return None
         if group is None:
