@@ -85,7 +85,9 @@ def prepare_training(
     parsed = parse(source)
     model = _compiled(parsed, overrides, problems, training=True)
     _check_learner(model, problems)
-    inference = _compiled(parsed, overrides, problems, training=False)
+    inference = model
+    if model.depends_on_training:
+        inference = _compiled(parsed, overrides, problems, training=False)
     rows, spec = None, data_of(model)
     if spec is not None:
         rows = open_rows(spec, problems, data)

@@ -88,6 +88,8 @@ class Context:
     def __init__(self, problems: Problems, *, training: bool, overrides: dict[str, Any]):
         self.problems = problems
         self.training = training
+        # Whether the text has asked if it is elaborated for training.
+        self.has_asked_training = False
         self.overrides = overrides
         self.sizes = Sizes()
         self.builder = Builder(self.sizes)

@@ -144,6 +144,7 @@ def _model(ctx: Context, file: tree.File) -> Model:
         sizes=ctx.sizes,
         aliases=_aliases(ctx),
         consts={k: v for k, v in ctx.consts.items() if v is not BAD},
+        depends_on_training=ctx.has_asked_training,
     )
     model.outputs = [n for n, _ in ctx.outputs] or _loose_ends(model)
     return model

@@ -38,6 +38,7 @@ def look_up(ctx: Context, expr: tree.Name) -> Any:
 def special_name(ctx: Context, name: str, span: Span) -> Any:
     """A name that the language itself knows, or an error."""
     if name == "training":
+        ctx.has_asked_training = True
         return ctx.training
     if name in ("fan_in", "fan_out"):
         return _fan(ctx, name, span)

@@ -104,6 +104,8 @@ class Model:
         After differentiation: (path of a user, position) -> what that use adds to its operand's gradient.
     of : Node or None
         What was differentiated.
+    depends_on_training : bool
+        Whether it may be another graph in training than otherwise.
     """
 
     name: str
@@ -126,6 +128,7 @@ class Model:
     gradients: dict[str, Node] = field(default_factory=dict)
     parts: dict[tuple[str, int], Node] = field(default_factory=dict)
     of: Node | None = None
+    depends_on_training: bool = False
 
     @cached_property
     def by_path(self) -> dict[str, Node]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from graphlang import learning
 from graphlang.diagnostics import GraphlangError
 from graphlang.run import streamed_table
 from graphlang.run.batches import batches_of_epoch, count_batches, split_rows
@@ -447,3 +448,25 @@ def test_an_update_that_is_not_finite_is_told_at_the_end_of_its_epoch() -> None:
     (found,) = error.value.diagnostics
     assert found.code == "E0915"
     assert found.message == "Training stopped after step 1: its update made `w` inf."
+
+
+@pytest.mark.parametrize(("layer", "times"), [("dense(2)", 1), ("dense(2) -> dropout(0.5)", 2)])
+def test_a_model_is_elaborated_for_inference_only_if_training_makes_a_difference(
+    layer: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elaborated = []
+    whole = learning.compile_tree
+    monkeypatch.setattr(learning, "compile_tree", lambda *a, **k: elaborated.append(k) or whole(*a, **k))
+    text = f"""data d = moons(n = 20)
+input x: [N, 2]
+input y: int[N]
+scores = x -> {layer}
+train on d {{
+  minimize = cross_entropy(scores, y)
+  optimizer = sgd(lr = 0.1)
+  holdout = 0.2
+}}
+"""
+    run = training(text)
+    assert len(elaborated) == times
+    assert "bernoulli" not in {node.op for node in run.trainer.inference.nodes}
