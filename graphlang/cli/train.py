@@ -121,7 +121,7 @@ def _threads(text: str) -> int:
     """A number of threads as argparse's `type`; 0 stands for `auto`."""
     try:
         return 0 if text == "auto" else common.count(text)
-    except ValueError:
+    except (ValueError, argparse.ArgumentTypeError):
         raise argparse.ArgumentTypeError("a whole number from 1, or `auto`, is needed") from None
 
 

@@ -708,8 +708,8 @@ RUNNING = {
     ),
     "E0918": Code(
         "no C compiler for --jit",
-        "Compiled evaluation needs a C compiler called `cc`, `gcc` or `clang`, or the one that the variable"
-        " CC names. Without `--jit` none is needed, and the numbers are the same.",
+        "Evaluating, or training, in C needs a C compiler called `cc`, `gcc` or `clang`, or the one that the"
+        " variable CC names. Without `--jit` none is needed, and the numbers are the same.",
     ),
     "E0919": Code(
         "threads that cannot be used",

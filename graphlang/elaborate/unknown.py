@@ -147,12 +147,14 @@ def library_names(ctx: Context) -> list[str]:
 
 
 def nearest_name(name: str, own: Iterable[str], library: Iterable[str]) -> str | None:
-    """The nearest of the user's own names, else the nearest of the library's if it is near indeed."""
-    found = nearest(name, (n for n in own if n not in ("", name)))
-    if found is not None and (len(name) > 2 or _is_slip(name, found)):
-        return found
+    """The nearest of the user's own names, unless only one of the library's is near indeed."""
+    mine = nearest(name, (n for n in own if n not in ("", name)))
+    if mine is not None and _is_slip(name, mine):
+        return mine
     found = nearest(name, library)
-    return found if found is not None and _is_slip(name, found) else None
+    if found is not None and _is_slip(name, found):
+        return found
+    return mine if len(name) > 2 else None
 
 
 def _is_slip(name: str, meant: str) -> bool:
@@ -164,14 +166,16 @@ def _is_slip(name: str, meant: str) -> bool:
 
 
 def _edits(a: str, b: str) -> int:
-    """Levenshtein's distance, of names."""
+    """Levenshtein's distance, of names; two letters next to one another that are swapped count once."""
     if max(len(a), len(b)) > 60:
         return 60
-    row = list(range(len(b) + 1))
+    row, previous = list(range(len(b) + 1)), [0]
     for i, x in enumerate(a, start=1):
-        previous, row = row, [i]
+        before, previous, row = previous, row, [i]
         for j, y in enumerate(b, start=1):
             row.append(min(previous[j] + 1, row[-1] + 1, previous[j - 1] + (x != y)))
+            if i > 1 and j > 1 and (x, y) == (b[j - 2], a[i - 2]):
+                row[j] = min(row[j], before[j - 2] + 1)
     return row[-1]
 
 

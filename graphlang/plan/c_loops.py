@@ -185,10 +185,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Sums (`add`) or maxima along some axes of an array: those in which `out` does not move.
-
-    `first` are the strides of the array's entries to start from where there is nothing to start from.
-    """
+    """Sums (`add`), maxima or minima along some axes of an array: those in which `out` does not move."""
 
     function: str
     shape: tuple[int, ...]

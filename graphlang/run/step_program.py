@@ -144,15 +144,18 @@ class StepProgram:
         """
         self.is_ready = False
         functions, updates = self._native
+        programs, is_same = self.program.programs, False
         with np.errstate(all="ignore"):
             expected = self._trial(leaves, seed)
-            before = [p.use(f) for p, f in zip(self.program.programs, functions, strict=True)]
-            is_same = self._trial(leaves, seed) == expected
+            before = [p.use(f) for p, f in zip(programs, functions, strict=True)]
+            try:
+                is_same = self._trial(leaves, seed) == expected
+            finally:
+                if not is_same:
+                    for program, function in zip(programs, before, strict=True):
+                        program.use(function)
         if is_same:
             self._updates = updates
-        else:
-            for program, function in zip(self.program.programs, before, strict=True):
-                program.use(function)
         return is_same
 
     def _trial(self, leaves: Mapping[str, Any], seed: int) -> list[bytes]:
