@@ -27,6 +27,9 @@ def declare_training(workload: Workload, task_of: Callable[[Any], Task]) -> None
     workload.contender("graphlang --fast", "graphlang")(
         lambda size: training_job(task_of(size), is_fast=True)
     )
+    workload.contender("graphlang --jit --fast", "graphlang", needs="$cc")(
+        lambda size: training_job(task_of(size), jit=True, is_fast=True)
+    )
     workload.contender("graphlang --threads", "graphlang", needs="threadpoolctl")(
         lambda size: training_job(task_of(size), threads=threads())
     )

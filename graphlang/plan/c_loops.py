@@ -7,6 +7,7 @@ differ only in their arrays are one function. Operations keep their order and ro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,12 @@ PRAGMAS = ("#pragma GCC unroll 1", "#pragma GCC ivdep")
 
 # Functions that every library computes in its own way; whether these are NumPy's must be tried.
 TRANSCENDENTAL = ("exp", "log")
+
+# Steps at an entry that are worth waking up another thread for, and how many steps a function counts as.
+_LEAST_SHARED = 40_000
+_WORK = {"exp": 8, "log": 8, "divide": 2, "sqrt": 2}
+# Places along the outer axes that make do for all threads.
+_PARTS = 16
 
 HEAD = """\
 #include <math.h>
@@ -143,25 +150,45 @@ class Loop:
     steps: tuple[Step, ...]
     # Arrays that only hold a result until the next step: they are not in memory.
     passing: frozenset[int] = frozenset()
+    # Whether threads may share it.
+    is_shared: bool = False
 
     def text(self, name: str) -> str:
         """The function in C; its parameters are the arrays' addresses."""
         outs = {step.out for step in self.steps}
         fixed = [k for k, a in enumerate(self.arrays) if not a.strides[-1] and k not in outs]
-        lines = _nest(self.shape[:-1], self.arrays)
-        deep = "    " * len(self.shape)
+        # The axes that threads may share, as one; and those that each goes along.
+        apart = self._apart()
+        inner, deep = self.shape[apart:-1], "    " * max(0, len(self.shape) - 1 - apart)
+        lines = [f"long {text};" for text in places_of(self.shape[:apart])]
+        lines += _nest(inner, apart)
         for k, a in enumerate(self.arrays):
             if k in self.passing:
                 continue
             ctype = C_TYPES[a.kind]
             lines.append(f"{deep}{ctype} *p{k} = ({ctype} *)({_address(k, a.strides[:-1])});")
         lines += [f"{deep}{C_TYPES[self.arrays[k].kind]} f{k} = *p{k};" for k in fixed]
-        lines += PRAGMAS
-        lines.append(f"{deep}for (long j = 0; j < {self.shape[-1]}; j++) {{")
+        is_row = len(self.shape) == 1
+        bounds = "long j = from; j < to" if is_row else f"long j = 0; j < {self.shape[-1]}"
+        lines += [*PRAGMAS, f"{deep}for ({bounds}; j++) {{"]
         lines += [f"{deep}    {line}" for line in self._body(fixed)]
         lines.append(f"{deep}}}")
-        lines += _close(len(self.shape) - 1)
-        return _function(name, len(self.arrays), lines)
+        lines += _close(len(inner))
+        count = math.prod(self.shape[:apart]) if apart else self.shape[-1] if is_row else 0
+        return stretch(name, len(self.arrays), count, lines, is_shared=self._is_long, is_whole=is_row)
+
+    @property
+    def _is_long(self) -> bool:
+        """Whether it is worth waking up another thread for."""
+        work = sum(_WORK.get(step.function, 1) for step in self.steps)
+        return self.is_shared and math.prod(self.shape) * work >= _LEAST_SHARED
+
+    def _apart(self) -> int:
+        """How many of the outer axes are shared: as few as give all threads enough to do."""
+        outer = self.shape[:-1]
+        if not self._is_long or not outer:
+            return 0
+        return next((d for d in range(1, len(outer)) if math.prod(outer[:d]) >= _PARTS), len(outer))
 
     def _body(self, fixed: Sequence[int]) -> Iterator[str]:
         held = {k: f"f{k}" for k in fixed}
@@ -196,7 +223,7 @@ class Fold:
         """The function in C; its parameters are the addresses of `out` and of the array."""
         kind = C_TYPES[self.out.kind]
         lines = self._begun(kind)
-        lines += _nest(self.shape[:-1], (self.out, self.array))
+        lines += _nest(self.shape[:-1])
         deep = "    " * len(self.shape)
         n, step = self.shape[-1], self.array.strides[-1] // _SIZES[self.array.kind]
         lines.append(f"{deep}{kind} *o = ({kind} *)({_address(0, self.out.strides[:-1])});")
@@ -228,7 +255,7 @@ class Fold:
         start = "0" if self.function == "add" else f"*({kind} *)({_address(1, array.strides)})"
         deep = "    " * (len(shape) + 1)
         return [
-            *_nest(shape, (out, array)),
+            *_nest(shape),
             f"{deep}*({kind} *)({_address(0, out.strides)}) = {start};",
             *_close(len(shape)),
         ]
@@ -261,8 +288,11 @@ SUMS = "".join(_SUM.format(c=C_TYPES[k], k=k) for k in _FLOATS)
 _SIZES = {"?": 1, "B": 1, "i": 4, "l": 8, "f": 4, "d": 8}
 
 
-def _nest(shape: Sequence[int], arrays: Sequence[Access]) -> list[str]:
-    return [f"{'    ' * (d + 1)}for (long i{d} = 0; i{d} < {n}; i{d}++) {{" for d, n in enumerate(shape)]
+def _nest(shape: Sequence[int], first: int = 0) -> list[str]:
+    return [
+        f"{'    ' * (d + 1)}for (long i{first + d} = 0; i{first + d} < {n}; i{first + d}++) {{"
+        for d, n in enumerate(shape)
+    ]
 
 
 def _close(depth: int) -> list[str]:
@@ -271,6 +301,35 @@ def _close(depth: int) -> list[str]:
 
 def _address(k: int, strides: Sequence[int]) -> str:
     return "".join([f"a{k}", *(f" + i{d} * {s}" for d, s in enumerate(strides) if s)])
+
+
+def places_of(shape: Sequence[int]) -> list[str]:
+    """Statements that give the place along each axis, from its number `i` in the row of all places."""
+    return [f"long i{d} = i / {math.prod(shape[d + 1 :])} % {size};" for d, size in enumerate(shape)]
+
+
+def stretch(
+    name: str, pointers: int, count: int, body: Sequence[str], *, is_shared: bool, is_whole: bool = False
+) -> str:
+    """A function in C of some addresses that does something for each `i` below a count, shared or not.
+
+    With `is_whole` the statements go through all `from` one number `to` another themselves; with no count
+    they are all there is to do.
+    """
+    lines = [*body] if is_whole or not count else ["for (long i = from; i < to; i++) {", *body, "}"]
+    if not is_shared:
+        bounds = [f"const long from = 0, to = {count};"] if count else []
+        return _function(name, pointers, [*bounds, *lines])
+    names = [f"a{k}" for k in range(pointers)]
+    part = [
+        f"static void {name}_part(long part, long parts, void *given) {{",
+        *(f"    char *{a} = ((char **)given)[{k}];" for k, a in enumerate(names)),
+        f"    long from = {count}L * part / parts, to = {count}L * (part + 1) / parts;",
+        *lines,
+        "}",
+    ]
+    call = [f"    char *all[] = {{{', '.join(names)}}};", f"    share({name}_part, all, 4 * threads);"]
+    return "\n".join([*part, _function(name, pointers, call)])
 
 
 def _function(name: str, count: int, lines: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 _CALL = re.compile(r"(c\d+)\(")
+# A new name for what may be a view of an array that stays.
+_VIEW = re.compile(r"(v\d+) = ([cvx]\d+)(\.T|\.(transpose|reshape)\([-\d, ()]*\)|\[[-\d, .:None]*\])$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,15 @@ class Call:
     out : array
         For a fold, of the operand's shape: it does not move along the axes that are folded.
     is_fold : bool
+    is_product : bool
+        Whether the operands are matrices, or stacks of them, to be multiplied.
     """
 
     function: str
     operands: tuple[np.ndarray, ...]
     out: np.ndarray
     is_fold: bool = False
+    is_product: bool = False
 
 
 class Reader:
@@ -48,6 +53,18 @@ class Reader:
         self._readable = {name for name, value in names.items() if type(value) in _READERS}
         for name in self._readable:
             self._space[name] = _told(names[name])
+
+    def is_view(self, line: str) -> bool:
+        """Whether a line names a view of a known array, which it makes known in turn."""
+        found = _VIEW.match(line)
+        base = self._space.get(found[2]) if found is not None else None
+        if found is None or not isinstance(base, np.ndarray):
+            return False
+        view = eval(found[2] + found[3], self._space)
+        if not isinstance(view, np.ndarray) or not np.may_share_memory(view, base):
+            return False
+        self._space[found[1]] = view
+        return True
 
     def read(self, line: str) -> Call | None:
         """What a line does, or None where it is something else than a call that is understood.
@@ -73,11 +90,16 @@ def _told(function: Any) -> Callable[..., Call | None]:
 def _of_ufunc(function: np.ufunc, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
     operands = args[: function.nin]
     out = kwargs.get("out", args[function.nin] if len(args) > function.nin else None)
+    if function in (np.matmul, np.vecdot):
+        a, b = operands
+        return _multiplied(a, b, out, is_dot=function is np.vecdot)
     is_plain = function.nout == 1 and function.signature is None
     return _entry_by_entry(function.__name__, operands, out) if is_plain else None
 
 
 def _of_function(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
+    if function is np.dot and len(args) == 3 and all(a.ndim in (1, 2) for a in args[:2]):
+        return _multiplied(*args)
     if function is not np.copyto:
         return None
     out, source, *_ = args
@@ -96,6 +118,22 @@ def _of_method(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     kept = tuple(1 if k in {a % array.ndim for a in axes} else s for k, s in enumerate(array.shape))
     whole = np.broadcast_to(out.reshape(kept), array.shape)
     return Call(owner.__name__, (array,), whole, is_fold=True)
+
+
+def _multiplied(a: Any, b: Any, out: Any, *, is_dot: bool = False) -> Call | None:
+    """A product of matrices; the dot products of the last axes are products of rows by columns."""
+    if not all(isinstance(x, np.ndarray) for x in (a, b, out)) or not min(a.ndim, b.ndim):
+        return None
+    if is_dot:
+        a, b, out = a[..., None, :], b[..., :, None], out[..., None, None]
+    else:
+        if b.ndim == 1:
+            b, out = b[:, None], out[..., None]
+        if a.ndim == 1:
+            a, out = a[None, :], out[..., None, :]
+    stack = out.shape[:-2]
+    operands = tuple(np.broadcast_to(x, stack + x.shape[-2:]) for x in (a, b))
+    return Call("matmul", operands, out, is_product=True)
 
 
 def _entry_by_entry(function: str, operands: tuple[Any, ...], out: Any) -> Call | None:

@@ -41,14 +41,25 @@ class FlatUpdate:
     next_states: tuple[Node, ...]
 
     def compiled(
-        self, layout: Layout, helpers: Threads | None = None, *, is_native: bool = False
+        self,
+        layout: Layout,
+        helpers: Threads | None = None,
+        *,
+        is_native: bool = False,
+        is_shared: bool = False,
     ) -> list[Callable[..., None]]:
-        """Functions of the scalars that together update the vectors of a layout, piece by piece."""
+        """Functions of the scalars that together update the vectors of a layout, piece by piece.
+
+        In C there may be one that itself is shared.
+        """
+        helpers = None if is_shared else helpers
         count = min(helpers.count, max(1, layout.size // PIECE)) if helpers is not None else 1
         marks = [layout.size * k // count for k in range(count + 1)]
-        return [self._function(layout, a, b, is_native) for a, b in pairwise(marks)]
+        return [self._function(layout, a, b, is_native, is_shared) for a, b in pairwise(marks)]
 
-    def _function(self, layout: Layout, start: int, stop: int, is_native: bool) -> Callable[..., None]:
+    def _function(
+        self, layout: Layout, start: int, stop: int, is_native: bool, is_shared: bool
+    ) -> Callable[..., None]:
         """The update from one entry to another."""
         if is_native:
             from graphlang.run.native_step import one_loop
@@ -58,7 +69,7 @@ class FlatUpdate:
             arrays = dict(zip(text.places.values(), (v[start:stop] for v in vectors), strict=True))
             arrays |= {name: np.empty(stop - start, layout.weight.dtype) for name in text.temporaries}
             lines, numbers = [*text.lines, *text.late], [*text.scalars.values()]
-            function = one_loop(text.code, lines, arrays, text.temporaries, numbers)
+            function = one_loop(text.code, lines, arrays, text.temporaries, numbers, is_shared=is_shared)
             if function is not None:
                 return function
         return self.written(layout, start, stop).function()

@@ -103,8 +103,8 @@ class Group:
             self.arrays.setdefault(_view(array), array)
         self.outs[_view(call.out)] = call.out
 
-    def loop(self) -> tuple[Loop, tuple[int, ...]]:
-        """The loop, and where the arrays begin that it goes over."""
+    def loop(self, *, is_shared: bool = False) -> tuple[Loop, tuple[int, ...]]:
+        """The loop, shared among threads if it is long, and where the arrays begin that it goes over."""
         at = {view: k for k, view in enumerate(self.arrays)}
         steps = []
         for call in self.calls:
@@ -115,7 +115,7 @@ class Group:
             )
         shape, accesses, addresses = _walk([*self.arrays.values()])
         passing = frozenset(k for view, k in at.items() if view in self._passing)
-        return Loop(shape, accesses, tuple(steps), passing), addresses
+        return Loop(shape, accesses, tuple(steps), passing, is_shared), addresses
 
 
 def fold(call: Call) -> tuple[Fold, tuple[int, ...]]:

@@ -24,7 +24,9 @@ import numpy as np
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.plan.c_loops import ELEMENTARY, HEAD, TRANSCENDENTAL, TRIALS
 from graphlang.plan.c_text import c_text
+from graphlang.plan.c_threads import POOL
 from graphlang.plan.tape import Tape
+from graphlang.run.threads import available
 
 # No contraction of x * y + z to one rounding: every operation rounds, as in Python.
 FLAGS = ("-ffp-contract=off", "-fno-math-errno", "-fwrapv", "-shared", "-fPIC")
@@ -93,6 +95,7 @@ def library(text: str, flags: tuple[str, ...] = ("-O2",)) -> Any:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             lines = [line for line in done.stderr.splitlines() if line.strip()]
+            lines = [line for line in lines if "error" in line] or lines
             raise _failure(
                 f"The C compiler `{command[0]}` failed: {lines[0] if lines else 'it says nothing'}."
             )
@@ -120,6 +123,13 @@ def like_numpy() -> frozenset[str]:
             if np.array_equal(found, getattr(np, name)(x), equal_nan=True):
                 same.add(name)
     return frozenset(same)
+
+
+@cache
+def pool() -> tuple[Any, int]:
+    """The function that shares work among threads, for programs in C, and how many take part."""
+    loaded = library(POOL, ("-O2", "-pthread"))
+    return ctypes.cast(loaded.share, ctypes.c_void_p), 1 + loaded.start(available() - 1)
 
 
 def compiler() -> list[str]:

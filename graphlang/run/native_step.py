@@ -14,17 +14,26 @@ from typing import Any
 import numpy as np
 
 from graphlang.plan.c_loops import ELEMENTARY, HEAD, SUMS, Fold, Loop
+from graphlang.plan.c_products import Product, products_text
+from graphlang.plan.c_threads import SHARING
 from graphlang.run.calls import Call, Reader
 from graphlang.run.code import Code
 from graphlang.run.loops import Group, fold, is_possible
-from graphlang.run.native import FAST, library
+from graphlang.run.native import FAST, library, pool
+from graphlang.run.products import is_product, product
 
-_INPUT = re.compile(r"\bx\d+\b")
+_NAME = re.compile(r"\b[vx]\d+\b")
 # Loops and folds, one after the other.
 _Segment = list[Call | Group]
 
 
-def natively(code: Code, inputs: Mapping[str, tuple[tuple[int, ...], Any]]) -> Code:
+def natively(
+    code: Code,
+    inputs: Mapping[str, tuple[tuple[int, ...], Any]],
+    *,
+    is_exact: bool = True,
+    is_shared: bool = False,
+) -> Code:
     """The same statements, with as many as possible of them in C.
 
     Parameters
@@ -32,6 +41,10 @@ def natively(code: Code, inputs: Mapping[str, tuple[tuple[int, ...], Any]]) -> C
     code : Code
     inputs : mapping of str to (shape, dtype)
         Parameters of the statements that are arrays. Those that C reads are copied into a place of their own.
+    is_exact : bool
+        Whether the bits are to be NumPy's; otherwise products become C too.
+    is_shared : bool
+        Whether long loops and large products are shared among the processor's cores.
 
     Raises
     ------
@@ -39,27 +52,37 @@ def natively(code: Code, inputs: Mapping[str, tuple[tuple[int, ...], Any]]) -> C
         E0918 when there is no C compiler, or it fails.
     """
     staged = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
+    # What views are of is there from the beginning on, and so may they be.
     parts: list[str | _Segment] = []
+    views: list[str] = []
     segment: _Segment | None = None
-    read: set[str] = set()
+    used: set[str] = set()
     reader = Reader(code.names, staged)
     for line in code.lines:
+        if reader.is_view(line):
+            views.append(line)
+            continue
         call = reader.read(line)
-        if call is None or not is_possible(call):
+        if call is None or not (is_product(call, is_exact=is_exact) or is_possible(call)):
             parts.append(line)
             segment = None
             continue
-        read |= set(_INPUT.findall(line)) & set(staged)
+        used |= set(_NAME.findall(line))
         if segment is None:
             segment = []
             parts.append(segment)
         _append(segment, call)
-    return _Writer(code).written(parts, {name: staged[name] for name in sorted(read)})
+    for line in reversed(views):
+        name, *bases = _NAME.findall(line)
+        used |= set(bases) if name in used else set()
+    read = {name: array for name, array in staged.items() if name in used}
+    writer = _Writer(code, is_exact=is_exact, is_shared=is_shared)
+    return writer.written([*views, *parts], read)
 
 
 def _append(segment: _Segment, call: Call) -> None:
     last = segment[-1] if segment else None
-    if call.is_fold:
+    if call.is_fold or call.is_product:
         segment.append(call)
     elif isinstance(last, Group) and last.takes(call):
         last.add(call)
@@ -73,6 +96,8 @@ def one_loop(
     arrays: Mapping[str, np.ndarray],
     passing: Sequence[str],
     numbers: Sequence[str],
+    *,
+    is_shared: bool = False,
 ) -> Callable[..., None] | None:
     """Statements over vectors of one length as a function that goes over them once.
 
@@ -87,6 +112,8 @@ def one_loop(
         Those arrays that hold nothing before or afterwards.
     numbers : sequence of str
         Numbers that they refer to: the function's parameters.
+    is_shared : bool
+        Whether the processor's cores share a long loop.
 
     Returns
     -------
@@ -108,15 +135,16 @@ def one_loop(
         return None
     taking = Code()
     lines = [f"{taking.constant(array)}[...] = {name}" for name, array in given.items()]
-    return _Writer(taking).written([*lines, [group]], {}).function(numbers)
+    return _Writer(taking, is_shared=is_shared).written([*lines, [group]], {}).function(numbers)
 
 
 class _Writer:
     """Writes the C, and the statements that call it."""
 
-    def __init__(self, code: Code):
+    def __init__(self, code: Code, *, is_exact: bool = True, is_shared: bool = False):
         self._old = code
-        self._functions: dict[Loop | Fold, str] = {}
+        self._is_exact, self._is_shared = is_exact, is_shared
+        self._functions: dict[Loop | Fold | Product, str] = {}
         self._addresses: list[int] = []
         self._at: dict[int, int] = {}
         # What the addresses point into.
@@ -131,7 +159,7 @@ class _Writer:
             new.lines = list(self._old.lines)
             return new
         text = self._text(segments)
-        loaded = library(text, FAST)
+        loaded = self._library(text)
         table = (ctypes.c_void_p * len(self._addresses))(*self._addresses)
         new.kept = [self._kept, table, staged]
         where = new.constant(ctypes.c_void_p(ctypes.addressof(table)))
@@ -146,7 +174,13 @@ class _Writer:
         return "\n".join([f"void part{k}(char **at) {{", *lines, "}", ""])
 
     def _call(self, group: Call | Group) -> str:
-        loop, addresses = group.loop() if isinstance(group, Group) else fold(group)
+        loop: Loop | Fold | Product
+        if isinstance(group, Group):
+            loop, addresses = group.loop(is_shared=self._is_shared)
+        elif group.is_product:
+            loop, addresses = product(group, is_shared=self._is_shared)
+        else:
+            loop, addresses = fold(group)
         self._kept.append(group)
         name = self._functions.setdefault(loop, f"loop{len(self._functions)}")
         return f"    {name}({', '.join(map(self._place, addresses))});"
@@ -159,7 +193,17 @@ class _Writer:
 
     def _text(self, segments: list[str]) -> str:
         functions = [loop.text(name) for loop, name in self._functions.items()]
-        return "\n".join([HEAD, ELEMENTARY, SUMS, *functions, *segments])
+        kinds = sorted({f.kind for f in self._functions if isinstance(f, Product)})
+        products = products_text(kinds) if kinds else ""
+        sharing = SHARING if self._is_shared or kinds else ""
+        return "\n".join([HEAD, ELEMENTARY, SUMS, sharing, products, *functions, *segments])
+
+    def _library(self, text: str) -> Any:
+        loaded = library(text, FAST if self._is_exact else (*FAST, "-ffp-contract=fast"))
+        if self._is_shared:
+            function, count = pool()
+            loaded.share_by(function, ctypes.c_long(count))
+        return loaded
 
 
 def _entry(loaded: Any, k: int) -> Any:

@@ -92,8 +92,15 @@ class Program:
         self._results = [self._values[self._now[n]].text for n in self._order]
         self._run = self.code.function(self._parameters, self._results)
 
-    def native(self) -> Callable[..., Any]:
+    def native(self, *, is_exact: bool = True, is_shared: bool = False) -> Callable[..., Any]:
         """The same statements as a function of which as much as possible is C, for `use`.
+
+        Parameters
+        ----------
+        is_exact : bool
+            Whether to the bits of these statements; otherwise products become C too.
+        is_shared : bool
+            Whether the processor's cores share what is large.
 
         Raises
         ------
@@ -104,7 +111,8 @@ class Program:
 
         names = {name for _, name in self.fed}
         inputs = {o.text: (o.shape, o.dtype) for o in self._values.values() if o.text in names}
-        return natively(self.code, inputs).function(self._parameters, self._results)
+        code = natively(self.code, inputs, is_exact=is_exact, is_shared=is_shared)
+        return code.function(self._parameters, self._results)
 
     def use(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compute by another function of the same statements from now on; gives the one before."""
