@@ -50,10 +50,12 @@ PRAGMAS = ("#pragma GCC unroll 1", "#pragma GCC ivdep")
 
 # Functions that every library computes in its own way; whether these are NumPy's must be tried.
 TRANSCENDENTAL = ("exp", "log")
+# Those that are not NumPy's to the bit.
+LOOSE = ("tanh",)
 
 # Steps at an entry that are worth waking up another thread for, and how many steps a function counts as.
 _LEAST_SHARED = 40_000
-_WORK = {"exp": 8, "log": 8, "divide": 2, "sqrt": 2}
+_WORK = {"exp": 8, "log": 8, "tanh": 12, "divide": 2, "sqrt": 2}
 # Places along the outer axes that make do for all threads.
 _PARTS = 16
 
@@ -106,6 +108,17 @@ static inline float log_f(float x) {
     float l = fmaf(e, 0.693147180559945309417f, n / d);
     return x != x || x < 0 ? NAN : x == 0 ? -INFINITY : x == INFINITY ? x : l;
 }
+/* As in the Cephes library: a polynomial for small arguments, else 1 - 2 / (exp(2 x) + 1). */
+static inline float tanh_f(float x) {
+    float z = x * x, a = fabsf(x);
+    float p = -5.70498872745e-3f;
+    p = fmaf(p, z, 2.06390887954e-2f);
+    p = fmaf(p, z, -5.37397155531e-2f);
+    p = fmaf(p, z, 1.33314422036e-1f);
+    p = fmaf(p, z, -3.33332819422e-1f);
+    float far = 1.0f - 2.0f / (exp_f(2.0f * a) + 1.0f);
+    return copysignf(a < 0.625f ? fmaf(p * z, a, a) : far, x);
+}
 """
 # What tries them: each fills the places of one array from those of another.
 TRIALS = "".join(
@@ -117,7 +130,7 @@ TRIALS = "".join(
 
 def has_formula(function: str, kind: str) -> bool:
     """Whether there is C for a function of NumPy's on entries of a type, given by its letter."""
-    if function in TRANSCENDENTAL:
+    if function in TRANSCENDENTAL or function in LOOSE:
         return kind == "f"
     return function in _FORMULAS or (function in _FLOAT_FORMULAS and kind in _FLOATS)
 
@@ -218,13 +231,19 @@ class Fold:
     shape: tuple[int, ...]
     out: Access
     array: Access
+    # Whether threads may share it.
+    is_shared: bool = False
 
     def text(self, name: str) -> str:
         """The function in C; its parameters are the addresses of `out` and of the array."""
         kind = C_TYPES[self.out.kind]
-        lines = self._begun(kind)
-        lines += _nest(self.shape[:-1])
-        deep = "    " * len(self.shape)
+        # Threads may share the first axis if each place along it has results of its own.
+        is_long = self.is_shared and math.prod(self.shape) >= _LEAST_SHARED
+        apart = int(is_long and len(self.shape) > 1 and self.out.strides[0] != 0)
+        lines = [f"long {text};" for text in places_of(self.shape[:apart])]
+        lines += self._begun(kind, apart)
+        lines += _nest(self.shape[apart:-1], apart)
+        deep = "    " * (len(self.shape) - apart)
         n, step = self.shape[-1], self.array.strides[-1] // _SIZES[self.array.kind]
         lines.append(f"{deep}{kind} *o = ({kind} *)({_address(0, self.out.strides[:-1])});")
         lines.append(f"{deep}{kind} *x = ({kind} *)({_address(1, self.array.strides[:-1])});")
@@ -243,21 +262,21 @@ class Fold:
             lines.append(f"{deep}{kind} r = *o;")
             lines.append(f"{deep}for (long j = 0; j < {n}; j++) r = {formula};")
             lines.append(f"{deep}*o = r;")
-        lines += _close(len(self.shape) - 1)
-        return _function(name, 2, lines)
+        lines += _close(len(self.shape) - 1 - apart)
+        return stretch(name, 2, self.shape[0] if apart else 0, lines, is_shared=bool(apart))
 
-    def _begun(self, kind: str) -> list[str]:
+    def _begun(self, kind: str, apart: int) -> list[str]:
         """Statements that give each result what it starts from: 0, or the first entry."""
-        kept = [k for k, s in enumerate(self.out.strides) if s]
+        kept = [k for k, s in enumerate(self.out.strides) if s or k < apart]
         shape = tuple(self.shape[k] for k in kept)
         out = Access(self.out.kind, tuple(self.out.strides[k] for k in kept))
         array = Access(self.array.kind, tuple(self.array.strides[k] for k in kept))
         start = "0" if self.function == "add" else f"*({kind} *)({_address(1, array.strides)})"
-        deep = "    " * (len(shape) + 1)
+        deep = "    " * (len(shape) + 1 - apart)
         return [
-            *_nest(shape),
+            *_nest(shape[apart:], apart),
             f"{deep}*({kind} *)({_address(0, out.strides)}) = {start};",
-            *_close(len(shape)),
+            *_close(len(shape) - apart),
         ]
 
 
@@ -339,7 +358,7 @@ def _function(name: str, count: int, lines: Sequence[str]) -> str:
 
 def _formula(step: Step, operands: Sequence[str]) -> str:
     a, b = (*operands, "")[:2]
-    if step.function in TRANSCENDENTAL:
+    if step.function in TRANSCENDENTAL or step.function in LOOSE:
         return f"{step.function}_{step.kind}({a})"
     formula = _FORMULAS.get(step.function) or _FLOAT_FORMULAS[step.function]
     suffix = "f" if step.kind == "f" else ""

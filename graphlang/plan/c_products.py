@@ -77,6 +77,7 @@ def products_text(kinds: Sequence[str]) -> str:
     for kind in kinds:
         texts.append(_TILES.replace("@c", C_TYPES[kind]).replace("@k", kind))
         texts.append("".join(_turn(kind, lanes) for lanes in _LANES))
+        texts.append(_TURN.replace("@c", C_TYPES[kind]).replace("@k", kind))
         texts.append(_THIN.replace("@c", C_TYPES[kind]).replace("@k", kind))
         texts.append(_PRODUCT.replace("@c", C_TYPES[kind]).replace("@k", kind))
     return "".join(texts)
@@ -87,6 +88,11 @@ _LANES = (16, 8, 4)
 
 _HEAD = """\
 #include <stdlib.h>
+#ifdef __has_builtin
+#define CAN_SHUFFLE __has_builtin(__builtin_shufflevector)
+#else
+#define CAN_SHUFFLE 0
+#endif
 #if defined(__AVX512F__)
 #define LANES 16
 #define ROWS 12
@@ -104,6 +110,8 @@ _HEAD = """\
 #define DEEP 384
 #define TALL (20 * ROWS)
 #define WIDE 1024
+/* So many threads at most share the sum of a single tile. */
+#define MOST 16
 static __thread char *room;
 static __thread size_t room_size;
 static char *room_of(size_t size) {
@@ -123,34 +131,40 @@ typedef @c loose_@k __attribute__((vector_size(LANES * 4), may_alias, aligned(si
 #define L_@k ((long)(LANES * 4 / sizeof(@c)))
 #define COLUMNS_@k (2 * L_@k)
 
-static inline __attribute__((always_inline)) void tile_@k(
-        long k, const @c *a, const @c *b, @c *c, long row, int is_added) {
+/* Lines of a panel are `anext` and `bnext` apart; a tile has one vector of columns, or two. */
+static inline __attribute__((always_inline)) void tile_@k(long k, const @c *a, long anext,
+        const @c *b, long bnext, @c *c, long row, int is_added, const int vectors) {
     vec_@k t[ROWS][2] = {0};
     for (long p = 0; p < k; p++) {
-        vec_@k b0 = *(const vec_@k *)(b + p * COLUMNS_@k), b1 = *(const vec_@k *)(b + p * COLUMNS_@k + L_@k);
+        vec_@k y[2];
+        for (long j = 0; j < vectors; j++) y[j] = *(const loose_@k *)(b + p * bnext + j * L_@k);
         #pragma GCC unroll 16
-        for (long i = 0; i < ROWS; i++) {
-            @c x = a[p * ROWS + i];
-            t[i][0] += x * b0;
-            t[i][1] += x * b1;
-        }
+        for (long i = 0; i < ROWS; i++)
+            #pragma GCC unroll 2
+            for (long j = 0; j < vectors; j++) t[i][j] += a[p * anext + i] * y[j];
     }
     for (long i = 0; i < ROWS; i++)
-        for (long j = 0; j < 2; j++) {
+        for (long j = 0; j < vectors; j++) {
             loose_@k *at = (loose_@k *)(c + i * row + j * L_@k);
             if (is_added) *at += t[i][j];
             else *at = t[i][j];
         }
 }
-static __attribute__((noinline)) void whole_@k(
-        long k, const @c *a, const @c *b, @c *c, long row, int is_added) {
-    tile_@k(k, a, b, c, row, is_added);
+static __attribute__((noinline)) void wide_@k(
+        long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
+    tile_@k(k, a, anext, b, bnext, c, row, is_added, 2);
 }
-static __attribute__((noinline)) void part_@k(
-        long k, const @c *a, const @c *b, @c *c, long row, int is_added, long m, long n) {
+static __attribute__((noinline)) void slim_@k(
+        long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
+    tile_@k(k, a, anext, b, bnext, c, row, is_added, 1);
+}
+/* A tile of which only `m` rows and `n` columns are there. */
+static __attribute__((noinline)) void part_@k(long k, const @c *a, long anext, const @c *b, long bnext,
+        @c *c, long row, int is_added, int is_slim, long m, long n) {
     vec_@k kept[ROWS * 2];
     @c *t = (@c *)kept;
-    tile_@k(k, a, b, t, COLUMNS_@k, 0);
+    if (is_slim) slim_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
+    else wide_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
     for (long i = 0; i < m; i++)
         for (long j = 0; j < n; j++)
             c[i * row + j] = is_added ? c[i * row + j] + t[i * COLUMNS_@k + j] : t[i * COLUMNS_@k + j];
@@ -162,7 +176,7 @@ def _turn(kind: str, lanes: int) -> str:
     """A square of vectors transposed: pairs of blocks trade places, of one entry, two, four and so on."""
     count = lanes if kind == "f" else lanes // 2
     v = f"vec_{kind}"
-    lines = [f"#if LANES == {lanes}", f"static inline void turn_{kind}({v} *r) {{"]
+    lines = [f"#if LANES == {lanes} && CAN_SHUFFLE", f"static inline void turn_{kind}({v} *r) {{"]
     step = 1
     while step < count:
         for i in range(count):
@@ -180,6 +194,19 @@ def _turn(kind: str, lanes: int) -> str:
     return "\n".join([*lines, "}", "#endif", ""])
 
 
+# Compilers that cannot shuffle vectors turn them entry by entry.
+_TURN = """\
+#if !CAN_SHUFFLE
+static inline void turn_@k(vec_@k *r) {
+    @c *x = (@c *)r;
+    for (long i = 0; i < L_@k; i++)
+        for (long j = 0; j < i; j++) {
+            @c kept = x[i * L_@k + j];
+            x[i * L_@k + j] = x[j * L_@k + i], x[j * L_@k + i] = kept;
+        }
+}
+#endif
+"""
 _THIN = """\
 /* A matrix times a vector: sums along rows where these are contiguous, else of columns. */
 static inline __attribute__((always_inline)) void thin_part_@k(long m, long k, @c *c,
@@ -253,8 +280,7 @@ static inline __attribute__((always_inline)) void panels_@k(
         for (; next == 1 && p + L_@k <= k; p += L_@k)
             for (long q = (size - 1) / L_@k * L_@k; q >= 0; q -= L_@k) {
                 vec_@k r[LANES * 4 / sizeof(@c)];
-                for (long s = 0; s < L_@k; s++)
-                    {
+                for (long s = 0; s < L_@k; s++) {
                     r[s] = (vec_@k){0};
                     if (q + s < lines) r[s] = *(const loose_@k *)(from + (q + s) * apart + p);
                 }
@@ -268,32 +294,45 @@ static inline __attribute__((always_inline)) void panels_@k(
 static void rows_@k(long m, long k, const @c *a, long row, long column, @c *t) {
     panels_@k(m, k, a, row, column, t, ROWS);
 }
-static void columns_@k(long n, long k, const @c *b, long row, long column, @c *t) {
-    panels_@k(n, k, b, column, row, t, COLUMNS_@k);
+static void columns_@k(long n, long k, const @c *b, long row, long column, @c *t, int is_slim) {
+    if (is_slim) panels_@k(n, k, b, column, row, t, L_@k);
+    else panels_@k(n, k, b, column, row, t, COLUMNS_@k);
 }
 static void block_@k(long m, long n, long k, @c *c, const @c *a, const @c *b, long crow,
         long arow, long acolumn, long brow, long bcolumn) {
+    int is_slim = n <= L_@k;
+    long width = is_slim ? L_@k : COLUMNS_@k;
+    /* An operand that lies like a panel and is read only once is not copied. */
+    int a_stays = arow == 1 && n <= width, b_stays = bcolumn == 1 && m <= ROWS && n % width == 0;
     long parts = (k + DEEP - 1) / DEEP, deep = parts ? (k + parts - 1) / parts : 0;
-    long wide = least(n + COLUMNS_@k, WIDE), tall = least(m + ROWS, TALL);
+    long wide = least(n + width, WIDE), tall = least(m + ROWS, TALL);
     @c *as = (@c *)room_of((deep * (wide + tall) + 2 * LANES) * sizeof(@c));
     @c *bs = as + deep * tall / LANES * LANES + LANES;
     for (long j = 0; j < n; j += WIDE)
         for (long p = 0; p < k; p += deep) {
             long nn = least(WIDE, n - j), kk = least(deep, k - p);
-            columns_@k(nn, kk, b + p * brow + j * bcolumn, brow, bcolumn, bs);
+            const @c *from = b + p * brow + j * bcolumn;
+            if (!b_stays) columns_@k(nn, kk, from, brow, bcolumn, bs, is_slim);
             for (long i = 0; i < m; i += TALL) {
-                long mm = least(TALL, m - i);
-                rows_@k(mm, kk, a + i * arow + p * acolumn, arow, acolumn, as);
-                for (long jj = 0; jj < nn; jj += COLUMNS_@k)
+                long mm = least(TALL, m - i), whole = a_stays ? mm / ROWS * ROWS : 0;
+                rows_@k(mm - whole, kk, a + (i + whole) * arow + p * acolumn, arow, acolumn, as + whole * kk);
+                for (long jj = 0; jj < nn; jj += width)
                     for (long ii = 0; ii < mm; ii += ROWS) {
                         @c *at = c + (i + ii) * crow + j + jj;
-                        const @c *x = as + ii * kk, *y = bs + jj * kk;
-                        long h = least(ROWS, mm - ii), w = least(COLUMNS_@k, nn - jj);
-                        if (h == ROWS && w == COLUMNS_@k) whole_@k(kk, x, y, at, crow, p > 0);
-                        else part_@k(kk, x, y, at, crow, p > 0, h, w);
+                        int stays = ii < whole;
+                        const @c *x = stays ? a + i + ii + p * acolumn : as + ii * kk;
+                        const @c *y = b_stays ? from + jj : bs + jj * kk;
+                        long anext = stays ? acolumn : ROWS, bnext = b_stays ? brow : width;
+                        long h = least(ROWS, mm - ii), w = least(width, nn - jj);
+                        if (h < ROWS || w < width)
+                            part_@k(kk, x, anext, y, bnext, at, crow, p > 0, is_slim, h, w);
+                        else if (is_slim) slim_@k(kk, x, anext, y, bnext, at, crow, p > 0);
+                        else wide_@k(kk, x, anext, y, bnext, at, crow, p > 0);
                     }
             }
         }
+    if (!k)
+        for (long i = 0; i < m; i++) memset(c + i * crow, 0, n * sizeof(@c));
 }
 /* A part of the columns or of the rows, whichever there are more of. */
 static void product_share_@k(long part, long parts, void *given) {
@@ -306,11 +345,30 @@ static void product_share_@k(long part, long parts, void *given) {
     else p.c += from * p.crow, p.a += from * p.arow, p.m = to - from;
     block_@k(p.m, p.n, p.k, p.c, p.a, p.b, p.crow, p.arow, p.acolumn, p.brow, p.bcolumn);
 }
+/* A part of the sum, if the result is a single tile: `c` holds one after the other. */
+static void depth_share_@k(long part, long parts, void *given) {
+    product_of_@k p = *(product_of_@k *)given;
+    long from = p.k * part / parts, to = p.k * (part + 1) / parts;
+    block_@k(p.m, p.n, to - from, p.c + part * p.m * p.n, p.a + from * p.acolumn, p.b + from * p.brow,
+        p.n, p.arow, p.acolumn, p.brow, p.bcolumn);
+}
 static void product_@k(long m, long n, long k, @c *c, @c *a, @c *b, long crow, long ccolumn,
         long arow, long acolumn, long brow, long bcolumn, int is_shared) {
     (void)ccolumn;
     product_of_@k p = {m, n, k, c, a, b, crow, arow, acolumn, brow, bcolumn};
-    if (is_shared) share(product_share_@k, &p, threads);
-    else block_@k(m, n, k, c, a, b, crow, arow, acolumn, brow, bcolumn);
+    if (!is_shared) block_@k(m, n, k, c, a, b, crow, arow, acolumn, brow, bcolumn);
+    else if (m > ROWS || n > COLUMNS_@k) share(product_share_@k, &p, threads);
+    else {
+        long parts = least(threads, MOST);
+        @c sums[MOST * ROWS * COLUMNS_@k];
+        p.c = sums;
+        share(depth_share_@k, &p, parts);
+        for (long i = 0; i < m; i++)
+            for (long j = 0; j < n; j++) {
+                @c sum = sums[i * n + j];
+                for (long t = 1; t < parts; t++) sum += sums[(t * m + i) * n + j];
+                c[i * crow + j] = sum;
+            }
+    }
 }
 """

@@ -142,7 +142,9 @@ def _entry_by_entry(function: str, operands: tuple[Any, ...], out: Any) -> Call 
     arrays = tuple(np.asarray(o) for o in operands)
     if np.broadcast_shapes(out.shape, *(a.shape for a in arrays)) != out.shape:
         return None
-    return Call(function, tuple(np.broadcast_to(a, out.shape) for a in arrays), out)
+    # What has the shape already keeps its strides, so that the same array looks the same.
+    spread = (a if a.shape == out.shape else np.broadcast_to(a, out.shape) for a in arrays)
+    return Call(function, tuple(spread), out)
 
 
 _READERS: dict[type, Any] = {

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from graphlang.plan.c_loops import C_TYPES, COMPARISONS, TRANSCENDENTAL, Access, Fold, Loop, Step, has_formula
+from graphlang.plan.c_loops import (
+    C_TYPES,
+    COMPARISONS,
+    LOOSE,
+    TRANSCENDENTAL,
+    Access,
+    Fold,
+    Loop,
+    Step,
+    has_formula,
+)
 from graphlang.run.calls import Call
 from graphlang.run.native import like_numpy
 
@@ -16,15 +26,17 @@ from graphlang.run.native import like_numpy
 _STEPS, _ARRAYS = 24, 16
 
 
-def is_possible(call: Call) -> bool:
-    """Whether C computes it with NumPy's bits: in the type of its operands, without a detour."""
+def is_possible(call: Call, *, is_exact: bool = True) -> bool:
+    """Whether C computes it in its operands' type, without a detour, and if need be with NumPy's bits."""
     kinds = {a.dtype.char for a in call.operands}
     if not all(a.dtype.isnative for a in (*call.operands, call.out)):
         return False
     kind = _kind_of(call)
     if kind is None or not has_formula(call.function, kind):
         return False
-    if call.function in TRANSCENDENTAL and call.function not in like_numpy():
+    if is_exact and (
+        call.function in LOOSE or (call.function in TRANSCENDENTAL and call.function not in like_numpy())
+    ):
         return False
     if call.is_fold:
         (array,) = call.operands
@@ -118,10 +130,10 @@ class Group:
         return Loop(shape, accesses, tuple(steps), passing, is_shared), addresses
 
 
-def fold(call: Call) -> tuple[Fold, tuple[int, ...]]:
+def fold(call: Call, *, is_shared: bool = False) -> tuple[Fold, tuple[int, ...]]:
     """A call that folds an array, and where the result and the array begin."""
     shape, (out, array), addresses = _walk([call.out, call.operands[0]])
-    return Fold(call.function, shape, out, array), addresses
+    return Fold(call.function, shape, out, array, is_shared), addresses
 
 
 def _walk(arrays: Sequence[np.ndarray]) -> tuple[tuple[int, ...], tuple[Access, ...], tuple[int, ...]]:

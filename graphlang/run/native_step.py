@@ -63,7 +63,7 @@ def natively(
             views.append(line)
             continue
         call = reader.read(line)
-        if call is None or not (is_product(call, is_exact=is_exact) or is_possible(call)):
+        if call is None or not (is_product(call, is_exact=is_exact) or is_possible(call, is_exact=is_exact)):
             parts.append(line)
             segment = None
             continue
@@ -180,7 +180,7 @@ class _Writer:
         elif group.is_product:
             loop, addresses = product(group, is_shared=self._is_shared)
         else:
-            loop, addresses = fold(group)
+            loop, addresses = fold(group, is_shared=self._is_shared)
         self._kept.append(group)
         name = self._functions.setdefault(loop, f"loop{len(self._functions)}")
         return f"    {name}({', '.join(map(self._place, addresses))});"
