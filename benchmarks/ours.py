@@ -24,9 +24,6 @@ def declare_training(workload: Workload, task_of: Callable[[Any], Task]) -> None
     workload.contender("graphlang --jit", "graphlang", needs="$cc")(
         lambda size: training_job(task_of(size), jit=True)
     )
-    workload.contender("graphlang --fast", "graphlang")(
-        lambda size: training_job(task_of(size), is_fast=True)
-    )
     workload.contender("graphlang --jit --fast", "graphlang", needs="$cc")(
         lambda size: training_job(task_of(size), jit=True, is_fast=True)
     )

@@ -49,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jit",
         action=argparse.BooleanOptionalAction,
-        help="compile steps in C, in the same bits: at once, or never (default: when a run takes long)",
+        help="compile steps in C: at once, with --fast the products too, or never (default: in longer runs)",
     )
     common.add_model_options(parser)
     parser.add_argument("--data", metavar="FILE", help="a file in place of that of the data block")

@@ -84,7 +84,7 @@ class StepProgram:
         self.program: Program | SplitProgram = shared or Program(
             step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
         )
-        self._is_exact, self._is_split = is_exact, shared is not None
+        self._is_split, self._is_free = shared is not None, False
         self._copies = copies
         self._following = [
             (layout.held[path], node, self._is_among(layout, node)) for path, node in following.items()
@@ -127,8 +127,14 @@ class StepProgram:
         """Places outside the flat update, what they become, and whether that lies in such a place itself."""
         return self._following
 
-    def compile(self) -> None:
+    def compile(self, *, is_free: bool = False) -> None:
         """Make the step in C, to be adopted later; another thread may do so while steps are taken.
+
+        Parameters
+        ----------
+        is_free : bool
+            Whether C may compute products too and take sums in another order than NumPy, and the processor's
+            cores share the work.
 
         Raises
         ------
@@ -136,8 +142,9 @@ class StepProgram:
             E0918 when there is no C compiler, or it fails.
         """
         update = self._whole_update
+        self._is_free = is_free
         # Threads of our own that share the batch have a core each already.
-        is_free, is_shared = not self._is_exact, not self._is_exact and not self._is_split
+        is_shared = is_free and not self._is_split
         updates: list[Callable[..., None]] = []
         if update is not None:
             updates = update.compiled(self._layout, self._helpers, is_native=True, is_shared=is_shared)
@@ -165,20 +172,20 @@ class StepProgram:
                         program.use(function)
         if is_same:
             self._updates = updates
-            if not self._is_exact:
+            if self._is_free:
                 self._square = _shared_square(self._layout.gradient)
         return is_same
 
     def _trial(self, leaves: Mapping[str, Any], seed: int) -> list[Any]:
         """Digests of all that a step computes before it changes anything, or loss and gradients."""
         found = self.program.values(leaves, seed)
-        if not self._is_exact:
+        if self._is_free:
             return [np.array(found[self._reported[0]]), self._layout.gradient.copy()]
         arrays = [*(np.ascontiguousarray(value) for value in found), self._layout.gradient]
         return [blake2b(array.data).digest() for array in arrays]
 
     def _is_like(self, expected: list[Any], found: list[Any]) -> bool:
-        if self._is_exact:
+        if not self._is_free:
             return expected == found
         return all(
             np.allclose(a, b, rtol=0, atol=1e-3 * np.abs(b).max(initial=0), equal_nan=True)

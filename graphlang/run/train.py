@@ -152,7 +152,7 @@ class Engine:
     def _compiled(self, count: int) -> StepProgram:
         program = self._trainer.program(self.layout, count, self._threads, self._helpers)
         if self._trainer.jit:
-            program.compile()
+            program.compile(is_free=self._trainer.is_fast)
         self._programs[count] = program
         return program
 
@@ -193,8 +193,9 @@ class Trainer:
     is_fast : bool
         Whether sums may be taken in another order than a script's (`run/loose.py`), as they are with threads.
     jit : bool or None
-        Whether steps are compiled by a C compiler as far as that changes no bit (`run/native_step.py`):
-        before the first, or never, or with None in the background, once a run has proved to be a long one.
+        Whether steps are compiled by a C compiler (`run/native_step.py`): before the first, or never, or with
+        None in the background, once a run has proved to be a long one. That changes no bit, unless it is
+        asked for with `is_fast`: then products are C too, and all cores share the work.
     added : int
         How many of the last rows are not the data's own: they are learned from and never held out.
     """

@@ -345,16 +345,17 @@ class AtOnce:
 LONG = "train on d { minimize = loss\n epochs = 3\n batch = 16\n optimizer = adam() }"
 
 
-def test_a_long_run_goes_on_in_c_with_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_a_long_run_goes_on_in_c_with_the_same_bits(is_fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     adopted = []
     adopt = StepProgram.adopt
     monkeypatch.setattr(StepProgram, "adopt", lambda *args: adopted.append(adopt(*args)))
     monkeypatch.setattr("graphlang.run.train._SHORT", 0.0)
     monkeypatch.setattr("graphlang.run.train._LONG", 0.0)
     monkeypatch.setattr("graphlang.run.train.Thread", AtOnce)
-    found = trained(HEAD + LONG, jit=None)
+    found = trained(HEAD + LONG, jit=None, is_fast=is_fast)
     assert adopted == [True]  # the program of the last batch, which is smaller, was not there yet
-    expected = trained(HEAD + LONG)
+    expected = trained(HEAD + LONG, is_fast=is_fast)
     assert found[0] == expected[0]
     assert {p: bits(a) for p, a in found[1].items()} == {p: bits(a) for p, a in expected[1].items()}
 
