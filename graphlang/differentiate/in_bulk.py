@@ -12,6 +12,7 @@ are the same.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -160,7 +161,7 @@ class _Backward:
             at[open_] = at[-1 - at[open_]]
         # Counted from the end, entry -1 - p is where the gradient of p lies; all others stay where they are.
         final = np.concatenate([np.arange(self.places), at[::-1]])
-        groups = tuple(Group(g.kind, final[g.operands], g.results, g.levels) for g in self.groups)
+        groups = tuple(replace(g, operands=final[g.operands]) for g in self.groups)
         places = [forward.place.get(n) for n in arguments]
         given = tuple((i, place) for i, place in enumerate(places) if place is not None)
         gradients = [
@@ -185,7 +186,7 @@ class _Backward:
             flat = [i for m in form.members for i in forward.operands[m]]
             form.columns = np.array(flat, np.int64).reshape(len(members), -1).T
             level = np.array([forward.levels[m] for m in form.members], np.int64)
-            self._put(form.step.kind, self._operands(form, form.step.operands, []), members, level)
+            self._put(form.step.kind, self._operands(form, form.step.operands, []), members, level, members)
 
     def _operands(
         self, form: Form, wanted: tuple[tuple[str, float], ...], made: list[np.ndarray]
@@ -204,9 +205,16 @@ class _Backward:
                 found.append((made if sort == "step" else form.columns)[int(which)])
         return found
 
-    def _put(self, kind: Kind, operands: list[np.ndarray], results: np.ndarray, levels: np.ndarray) -> None:
+    def _put(
+        self,
+        kind: Kind,
+        operands: list[np.ndarray],
+        results: np.ndarray,
+        levels: np.ndarray,
+        turns: np.ndarray,
+    ) -> None:
         columns = np.array(operands, np.int64).reshape(len(operands), len(results))
-        self.groups.append(Group(kind, columns, results, levels))
+        self.groups.append(Group(kind, columns, results, levels, turns))
 
     def _fresh(self, count: int) -> np.ndarray:
         self.places += count
@@ -238,7 +246,7 @@ class _Backward:
         behind = level + _rounds(count)
         operand, user, position, part = (np.concatenate(a) for a in self._parts(level, behind))
         order = np.lexsort((position, -user, operand))
-        part = part[order]
+        part, user = part[order], user[order]
         start = np.cumsum(count) - count
         is_single = count == 1
         at[is_single] = part[start[is_single]]
@@ -253,7 +261,10 @@ class _Backward:
                 mine = np.flatnonzero(terms == n)
                 results[mine] = self._fresh(len(mine))
                 more = [part[start[left[mine]] + taken + i] for i in range(n)]
-                self._put(Kind(total(n + 1)), [so_far[mine], *more], results[mine], level[left[mine]] + done)
+                operands, levels = [so_far[mine], *more], level[left[mine]] + done
+                # Due as soon as the last of these parts is there.
+                turns = -1 - user[start[left[mine]] + taken + n - 1]
+                self._put(Kind(total(n + 1)), operands, results[mine], levels, turns)
             taken += TERMS - 1
             at[left] = results
             goes_on = count[left] > taken
@@ -270,7 +281,7 @@ class _Backward:
             form.members = np.array(form.members)[is_reached].tolist()
             form.columns = form.columns[:, is_reached]
             members = np.array(form.members, np.int64)
-            made = self._put_template(form, form.template, behind[members])
+            made = self._put_template(form, form.template, behind[members], -1 - members)
             for position, which in form.template.parts:
                 (part,) = self._operands(form, (which,), made)
                 for column, array in zip(
@@ -281,12 +292,14 @@ class _Backward:
                     column.append(array)
         return found
 
-    def _put_template(self, form: Form, template: Template, behind: np.ndarray) -> list[np.ndarray]:
+    def _put_template(
+        self, form: Form, template: Template, behind: np.ndarray, turns: np.ndarray
+    ) -> list[np.ndarray]:
         made: list[np.ndarray] = []
         for step in template.steps:
             results = self._fresh(len(behind))
             levels = behind + step.depth if step.is_late else np.full(len(behind), self.top + step.depth)
-            self._put(step.kind, self._operands(form, step.operands, made), results, levels)
+            self._put(step.kind, self._operands(form, step.operands, made), results, levels, turns)
             made.append(results)
         return made
 

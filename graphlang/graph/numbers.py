@@ -45,12 +45,17 @@ class Group:
     results : int array, shape (steps,)
         The places they write.
     levels : int array, shape (steps,)
+    turns : int array, shape (steps,)
+        When they are due on the way through the program and back: p for the step that fills place p of the
+        program, -1 - p for those of gradients that need no more than the gradient of place p and of those
+        behind it.
     """
 
     kind: Kind
     operands: np.ndarray
     results: np.ndarray
     levels: np.ndarray
+    turns: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)

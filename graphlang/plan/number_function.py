@@ -1,23 +1,35 @@
-"""A tape as one Python function: numbers in, the wanted numbers out.
+"""A piece of a graph of numbers (`course.py`) as the text of one straight-line function of Python.
 
-Everything is a local variable or stands inside another's formula (`v9 = (v3 * v5) + v7`). A result used once
-is put in place of its use, which saves Python a variable and changes no digit. All names in the text are made
-here (`v` with numbers of places, and those of `ops/spelling.py`), and numbers are written by `repr`: nothing
-of the user's file gets into it.
+Every result of a step is a local variable or stands inside another's formula (`v9 = (v3 * v5) + v7`). A
+result used once is put in place of its use, which saves Python a variable and changes no digit. All names in
+the text are made here (`v` with numbers, and those of `ops/spelling.py`), and numbers are written by `repr`:
+nothing of the user's file gets into it. Variables are numbered as they come up, so pieces of the same form
+have the same text.
+
+A piece with two legs is a generator. It is called with what the first leg reads, yields what leaves that leg,
+is sent what the second leg reads, and yields again; meanwhile its variables stay where they are:
+
+    def run(v0, v1):
+     v2=v0 * v1
+     v3=tanh(v2)
+     v4,= yield (v3,)
+     v5=v4 * (1.0 - v3 * v3)
+     yield (v5,)
+
+A piece with one leg is a plain function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 
-from graphlang.collector import paused_collector
 from graphlang.graph.numbers import Kind, is_number, is_spelled
+from graphlang.plan.course import Course, Leg
 from graphlang.plan.scalars import DEEPEST, literals_of
 from graphlang.plan.schedule import Plan
 from graphlang.plan.spelled import number_literal, speller
-from graphlang.plan.tape import Tape
 
 
 def is_of_numbers(plan: Plan) -> bool:
@@ -27,56 +39,93 @@ def is_of_numbers(plan: Plan) -> bool:
     return leaves and all(is_spelled(step.node, step.op) for step in plan.steps)
 
 
-@paused_collector()
-def number_function(tape: Tape, arguments: int) -> str:
-    """The text of `run`, a function of so many floats that returns the tuple of the results."""
-    wanted = tape.results.tolist()
-    uses = np.bincount([*tape.operands.tolist(), *wanted], minlength=len(tape.values)).tolist()
-    # For each place a variable or a number that can stand anywhere.
-    known: list[str | None] = [f"v{i}" for i in range(arguments)]
-    known += map(number_literal, tape.values[arguments : tape.first].tolist())
-    known += [None] * (len(tape.values) - tape.first)
-    # Formulas that will be put in place of their only use, with their levels of brackets.
-    waiting: dict[int, tuple[str, int]] = {}
-    lines: list[str] = []
-    for target, (kind, places) in enumerate(_steps(tape), tape.first):
-        if not uses[target]:
-            continue
-        _, is_once = speller(kind.op)
-        depth, texts = 1, []
-        for place in places:
-            text = known[place]
-            if text is None:
-                text, below = waiting.pop(place)
-                if is_once and below < DEEPEST:
-                    depth = max(depth, below + 1)
-                else:
-                    lines.append(f" v{place}={text}")
-                    text = known[place] = f"v{place}"
-            texts.append(text)
-        formula = _formula(kind, texts)
-        if uses[target] == 1:
-            waiting[target] = (f"({formula})", depth)
+def piece_text(course: Course, legs: Sequence[Leg]) -> str:
+    """The text of `run` for the legs of a piece."""
+    writer = _Writer(course, legs)
+    for leg in legs:
+        writer.write(leg)
+    return "\n".join([*writer.lines, ""])
+
+
+class _Writer:
+    """The text of a piece as it grows."""
+
+    def __init__(self, course: Course, legs: Sequence[Leg]):
+        self.course = course
+        self.lines: list[str] = []
+        self._is_generator = len(legs) > 1
+        # How often the piece reads each of its results.
+        self._uses: dict[int, int] = {}
+        for leg in legs:
+            for place in self._operands(leg).tolist():
+                self._uses[place] = self._uses.get(place, 0) + 1
+        self._variables = 0
+        # For each place a variable or a number that can stand anywhere.
+        self._known: dict[int, str] = {}
+        # Formulas that will be put in place of their only use, with their levels of brackets.
+        self._waiting: dict[int, tuple[str, int]] = {}
+
+    def write(self, leg: Leg) -> None:
+        """Add a leg."""
+        read = [self._variable(place) for place in leg.reads]
+        if not self.lines:
+            self.lines.append(f"def run({','.join(read)}):")
         else:
-            lines.append(f" v{target}={formula}")
-            known[target] = f"v{target}"
-    found = ", ".join(known[place] or waiting[place][0] for place in wanted)
-    parameters = ", ".join(f"v{i}" for i in range(arguments))
-    return "\n".join([f"def run({parameters}):", *lines, f" return ({found},)", ""])
+            self.lines[-1] = (
+                f" {''.join(f'{name},' for name in read)}={self.lines[-1]}" if read else self.lines[-1]
+            )
+        self._steps(leg)
+        stop = self.course.first + leg.stop
+        found = "".join(f"{self._known[place]}," for place in range(leg.leaves, stop))
+        self.lines.append(f" {'yield' if self._is_generator else 'return'} ({found})")
+
+    def _steps(self, leg: Leg) -> None:
+        course, known, uses, waiting, lines = self.course, self._known, self._uses, self._waiting, self.lines
+        kinds, start = course.kinds, leg.start
+        starts = (course.starts[start : leg.stop + 1] - course.starts[start]).tolist()
+        operands = self._operands(leg).tolist()
+        targets, numbers = course.targets[start : leg.stop].tolist(), course.kind[start : leg.stop].tolist()
+        at = 0
+        for number, target, end in zip(numbers, targets, starts[1:], strict=True):
+            places, at = operands[at:end], end
+            is_left, used = target >= leg.leaves, uses.get(target, 0)
+            if not used and not is_left:
+                continue
+            kind = kinds[number]
+            _, is_once = speller(kind.op)
+            depth, texts = 1, []
+            for place in places:
+                text = known.get(place)
+                if text is None and place in waiting:
+                    text, below = waiting.pop(place)
+                    if is_once and below < DEEPEST:
+                        depth = max(depth, below + 1)
+                    else:
+                        lines.append(f" {self._variable(place)}={text}")
+                        text = known[place]
+                elif text is None:
+                    constant = course.constants[place - course.arguments]
+                    text = known[place] = number_literal(constant)
+                texts.append(text)
+            text = formula(kind, texts)
+            if used == 1 and not is_left:
+                waiting[target] = (f"({text})", depth)
+            else:
+                lines.append(f" {self._variable(target)}={text}")
+
+    def _operands(self, leg: Leg) -> np.ndarray:
+        course = self.course
+        return course.operands[course.starts[leg.start] : course.starts[leg.stop]]
+
+    def _variable(self, place: int) -> str:
+        """A new variable for what lies at a place."""
+        name = self._known[place] = f"v{self._variables}"
+        self._variables += 1
+        return name
 
 
-def _steps(tape: Tape) -> Iterator[tuple[Kind, list[int]]]:
-    """Each step's kind and the places of its operands."""
-    operands, at = tape.operands.tolist(), 0
-    for number, count in tape.runs.tolist():
-        kind = tape.kinds[number]
-        arity = len(kind.names)
-        for start in range(at, at + arity * count, arity) if arity else [at] * count:
-            yield kind, operands[start : start + arity]
-        at += arity * count
-
-
-def _formula(kind: Kind, texts: list[str]) -> str:
+def formula(kind: Kind, texts: list[str]) -> str:
+    """What a step computes, given the texts of its operands."""
     spell, _ = speller(kind.op)
     if not kind.attrs and not kind.numbers:
         return spell(*texts)

@@ -61,20 +61,16 @@ def schedule(graph: NumberGraph, arguments: int) -> Tape:
     groups = graph.groups
     counts = [len(g.results) for g in groups]
     kind = np.repeat(np.array([kinds.setdefault(g.kind, len(kinds)) for g in groups], np.int64), counts)
-    level = _joined([g.levels for g in groups])
+    level = joined([g.levels for g in groups])
     order = np.lexsort((kind, level))
-    first = arguments + len(graph.constants)
-    where = np.full(graph.places, -1, np.int32)
-    for position, place in graph.arguments:
-        where[place] = position
-    where[list(graph.constants)] = np.arange(arguments, first, dtype=np.int32)
-    where[_joined([g.results for g in groups])[order]] = np.arange(first, first + len(order), dtype=np.int32)
+    first, where = constants_of(graph, arguments)
+    where[joined([g.results for g in groups])[order]] = np.arange(first, first + len(order), dtype=np.int32)
     vector = np.zeros(first + len(order))
     vector[arguments:first] = list(graph.constants.values())
     return Tape(
         tuple(kinds),
         _runs(kind[order]),
-        where[_operands(groups, counts, order)],
+        where[operands_of(groups, counts, order)],
         vector,
         first,
         np.flatnonzero(np.diff(level[order], prepend=-1)),
@@ -82,9 +78,19 @@ def schedule(graph: NumberGraph, arguments: int) -> Tape:
     )
 
 
-def _operands(groups: Sequence[Group], counts: Sequence[int], order: np.ndarray) -> np.ndarray:
+def constants_of(graph: NumberGraph, arguments: int) -> tuple[int, np.ndarray]:
+    """How many arguments and constants come first in the vector; for each place of theirs where it is."""
+    first = arguments + len(graph.constants)
+    where = np.full(graph.places, -1, np.int32)
+    for position, place in graph.arguments:
+        where[place] = position
+    where[list(graph.constants)] = np.arange(arguments, first, dtype=np.int32)
+    return first, where
+
+
+def operands_of(groups: Sequence[Group], counts: Sequence[int], order: np.ndarray) -> np.ndarray:
     """The places of the operands, step after step in this order."""
-    flat = _joined([g.operands.T.ravel() for g in groups])
+    flat = joined([g.operands.T.ravel() for g in groups])
     arity = np.repeat(np.array([len(g.operands) for g in groups], np.int64), counts)
     start = (np.cumsum(arity) - arity)[order]
     arity = arity[order]
@@ -93,7 +99,8 @@ def _operands(groups: Sequence[Group], counts: Sequence[int], order: np.ndarray)
     return found
 
 
-def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """All entries in one array."""
     return np.concatenate(arrays) if arrays else np.zeros(0, np.int64)
 
 
@@ -109,7 +116,13 @@ def _runs(kinds: np.ndarray) -> np.ndarray:
 
 @paused_collector()
 def make_tape(plan: Plan, arguments: Sequence[Node], results: Sequence[Node]) -> Tape:
-    """The tape of a plan of numbers (`number_function.is_of_numbers`).
+    """The tape of a plan of numbers; see `numbers_of`."""
+    return schedule(numbers_of(plan, arguments, results), len(arguments))
+
+
+@paused_collector()
+def numbers_of(plan: Plan, arguments: Sequence[Node], results: Sequence[Node]) -> NumberGraph:
+    """A plan of numbers (`number_function.is_of_numbers`) as arrays.
 
     Parameters
     ----------
@@ -124,8 +137,7 @@ def make_tape(plan: Plan, arguments: Sequence[Node], results: Sequence[Node]) ->
     constants = {slot: float(n.attrs["value"]) for n, slot in plan.leaves if n.is_const}
     groups = _groups(plan, constants)
     places = max(plan.slots, *constants, 0) + 1
-    graph = NumberGraph(places, given, constants, groups, tuple(plan.wanted[n] for n in results))
-    return schedule(graph, len(arguments))
+    return NumberGraph(places, given, constants, groups, tuple(plan.wanted[n] for n in results))
 
 
 def _groups(plan: Plan, constants: dict[int, float]) -> tuple[Group, ...]:
@@ -149,7 +161,7 @@ def _groups(plan: Plan, constants: dict[int, float]) -> tuple[Group, ...]:
     for kind, (operands, targets) in steps.items():
         results = np.array(targets, np.int64)
         columns = np.array(operands, np.int64).reshape(len(targets), len(kind.names)).T
-        groups.append(Group(kind, columns, results, level[results]))
+        groups.append(Group(kind, columns, results, level[results], results))
     return tuple(groups)
 
 

@@ -1,7 +1,7 @@
 """A model as a Python function: numbers or arrays in, the value and its gradients out, many times over.
 
-A model of numbers alone is compiled, in one of three ways: to one straight-line function of Python
-(`plan/number_function.py`), to a tape that NumPy walks (`walker.py`) if it is wide enough for that to be as
+A model of numbers alone is compiled, in one of three ways: to straight lines of Python, piece by piece as
+calls go on (`pieces.py`); to a tape that NumPy walks (`walker.py`) if it is wide enough for that to be as
 fast, since the tape is ready at once; or, on demand, to a tape that compiled C walks (`native.py`). Any other
 model is run by the interpreter. Each computes the same bits.
 """
@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from graphlang.collector import paused_collector
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.graph.numbers import NumberGraph
-from graphlang.plan.number_function import is_of_numbers, number_function
+from graphlang.plan.course import course_of
+from graphlang.plan.number_function import is_of_numbers
 from graphlang.plan.schedule import Plan, make_plan
-from graphlang.plan.spelled import PYTHON_ERRORS, SURROUNDINGS
-from graphlang.plan.tape import Tape, make_tape, schedule
+from graphlang.plan.tape import numbers_of, schedule
 from graphlang.run.interpreter import Executable
+from graphlang.run.pieces import Pieces
 from graphlang.run.walker import Walker, is_wide
 
 
@@ -73,8 +73,7 @@ class Function:
         self._leaves = {path: leaves[path] for path in self.arguments}
         self._is_float = [n.type.is_float for n in arguments]
         self._is_plain = all(self._is_float)
-        self._tape = self._laid_out(graph)
-        self._walker: Walker | None = None
+        self._graph = graph if graph is not None else self._numbers()
         self._compute = self._compiled(jit=jit)
         self.is_compiled = self._compute is not None
 
@@ -83,9 +82,10 @@ class Function:
             values = self._completed(values, named)
         if self._compute is not None:
             try:
-                found = self._compute(*map(float, values))
-            except PYTHON_ERRORS:
-                return self._answered(values)
+                numbers = [*map(float, values)]
+            except (TypeError, ValueError):  # arrays, which are refused
+                return self._interpret(values)
+            found = self._compute(*numbers)
             return (found[0], found[1:]) if self._is_plain else self._shaped(found)
         return self._interpret(values)
 
@@ -100,17 +100,6 @@ class Function:
             if name in given:
                 raise TypeError(f"{name!r} was given twice")
         return tuple({**self._leaves, **given, **named}.values())
-
-    def _answered(self, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
-        """What straight lines have no answer to: arrays are refused, for numbers there is NumPy."""
-        try:
-            numbers = [float(v) for v in values]
-        except (TypeError, ValueError):
-            return self._interpret(values)
-        if self._walker is None:
-            assert self._tape is not None
-            self._walker = Walker(self._tape, len(self.arguments))
-        return self._shaped(self._walker(*numbers))
 
     def _interpret(self, values: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         leaves = {}
@@ -131,23 +120,22 @@ class Function:
 
     def _compiled(self, *, jit: bool) -> Callable[..., tuple[float, ...]] | None:
         """From numbers to the value and the gradients; None if only the interpreter can do it."""
-        tape, count = self._tape, len(self.arguments)
-        if tape is None:
+        graph, count = self._graph, len(self.arguments)
+        if graph is None:
             return None
+        tape = schedule(graph, count)
         if jit:
             from graphlang.run.native import Native
 
             return Native(tape, count)
-        return Walker(tape, count) if is_wide(tape) else _straight_line(tape, count)
+        return Walker(tape, count) if is_wide(tape) else Pieces(course_of(graph, count))
 
-    def _laid_out(self, graph: NumberGraph | None) -> Tape | None:
-        """The tape, if the model is of numbers alone."""
-        if graph is not None:
-            return schedule(graph, len(self.arguments))
+    def _numbers(self) -> NumberGraph | None:
+        """The graph of numbers that the nodes are, if they are one."""
         planned = self._planned
         if not is_of_numbers(planned.plan):
             return None
-        return make_tape(planned.plan, planned.arguments, planned.results)
+        return numbers_of(planned.plan, planned.arguments, planned.results)
 
     @cached_property
     def _planned(self) -> _Planned:
@@ -180,12 +168,3 @@ class _Planned:
     plan: Plan
     arguments: list[Node]
     results: list[Node]
-
-
-def _straight_line(tape: Tape, arguments: int) -> Callable[..., tuple[float, ...]]:
-    names = dict(SURROUNDINGS)
-    # The text holds no name and no number that `number_function` did not write.
-    with paused_collector():
-        exec(compile(number_function(tape, arguments), "<graph>", "exec"), names)
-    function: Callable[..., tuple[float, ...]] = names["run"]
-    return function

@@ -1,4 +1,4 @@
-"""A model as a Python function: straight-line Python, NumPy, C and the interpreter give the same bits."""
+"""A model as a Python function: Python in two ways, NumPy, C and the interpreter give the same bits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from graphlang.cli.main import main
 from graphlang.diagnostics import GraphlangError
 from graphlang.pipeline import compile_source, prepare
 from graphlang.plan.c_text import c_text
+from graphlang.plan.course import course_of
 from graphlang.plan.schedule import make_plan
-from graphlang.plan.tape import make_tape
+from graphlang.plan.tape import make_tape, schedule
 from graphlang.run.function import Function
+from graphlang.run.pieces import Pieces
 from graphlang.run.walker import Walker
 from graphlang.source import SourceFile
 from tests.plan.test_scalars import BINARY, SPECIAL, UNARY, bits, scalar_programs
@@ -41,13 +43,34 @@ def all_bits(found: Any) -> list[Any]:
 def walked(text: str) -> Function:
     """Whatever the size, in the way of large wide graphs."""
     f = function_of(text)
-    if f._tape is not None:
-        f._compute = Walker(f._tape, len(f.arguments))
+    if f._graph is not None:
+        f._compute = Walker(schedule(f._graph, len(f.arguments)), len(f.arguments))
     return f
 
 
+def in_pieces(text: str, size: int, compiled: int) -> Function:
+    """In pieces of so many steps, so many of them compiled and the others step by step."""
+    f = function_of(text)
+    if f._graph is not None:
+        f._compute = pieces = Pieces(course_of(f._graph, len(f.arguments), (size,)))
+        pieces._compile(compiled)
+        pieces._calls = -(10**6)  # and it stays so
+    return f
+
+
+ALL = 10**6
+
+
 def all_ways(text: str) -> list[Function]:
-    return [function_of(text), walked(text), function_of(text, jit=True)]
+    """Step by step, in straight lines, half and half, by NumPy, and in C."""
+    return [
+        in_pieces(text, ALL, 0),
+        in_pieces(text, ALL, ALL),
+        in_pieces(text, 7, ALL),
+        in_pieces(text, 3, 3),
+        walked(text),
+        function_of(text, jit=True),
+    ]
 
 
 def interpreted(f: Function, values: Any) -> Any:
@@ -64,7 +87,7 @@ def check_law(text: str) -> None:
     f = functions[0]
     for values in [tuple(f._leaves.values()), *itertools.islice(itertools.permutations(SPECIAL, 3), 4)]:
         wanted = all_bits(interpreted(f, values))
-        assert [all_bits(g(*values)) for g in functions] == [wanted] * 3
+        assert [all_bits(g(*values)) for g in functions] == [wanted] * len(functions)
 
 
 @NEEDS_COMPILER

@@ -23,6 +23,7 @@ from graphlang.pipeline import compile_source
 from graphlang.plan.array_text import array_text
 from graphlang.plan.tape import schedule
 from graphlang.run.function import Function
+from graphlang.run.pieces import Pieces
 from graphlang.run.walker import Walker, is_wide
 from graphlang.source import SourceFile
 from tests.plan.test_scalars import BINARY, SPECIAL, UNARY, bits
@@ -210,9 +211,9 @@ def wide_text(width: int, depth: int) -> str:
 def test_wide_graphs_are_walked_and_narrow_ones_become_straight_lines() -> None:
     f = graphlang.parse(wide_text(256, 12)).function()
     assert isinstance(f._compute, Walker)
-    assert f._tape is not None
-    assert is_wide(f._tape)
-    assert not isinstance(graphlang.parse(wide_text(4, 12)).function()._compute, Walker)
+    assert f._graph is not None
+    assert is_wide(schedule(f._graph, 256))
+    assert isinstance(graphlang.parse(wide_text(4, 12)).function()._compute, Pieces)
 
 
 def test_a_walked_function_needs_no_node_for_any_gradient_even_where_python_has_no_answer() -> None:
