@@ -128,7 +128,7 @@ def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] = SIZES
     for size in sizes:
         piece = _pieces(place, size)
         leaving = _leaving(piece, operands - first, user, results - first)
-        if leaving.sum() <= TRAFFIC * len(order) or piece[-1:] == [0]:
+        if leaving.sum() <= TRAFFIC * len(order) or not piece.any():
             break
     leg = np.cumsum(np.diff(piece, prepend=piece[:1]) != 0)
     # Of each leg last those that leave the piece.

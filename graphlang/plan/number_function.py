@@ -3,8 +3,7 @@
 Every result of a step is a local variable or stands inside another's formula (`v9 = (v3 * v5) + v7`). A
 result used once is put in place of its use, which saves Python a variable and changes no digit. All names in
 the text are made here (`v` with numbers, and those of `ops/spelling.py`), and numbers are written by `repr`:
-nothing of the user's file gets into it. Variables are numbered as they come up, so pieces of the same form
-have the same text.
+nothing of the user's file gets into it.
 
 A piece with two legs is a generator. It is called with what the first leg reads, yields what leaves that leg,
 is sent what the second leg reads, and yields again; meanwhile its variables stay where they are:

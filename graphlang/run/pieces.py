@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -199,7 +199,6 @@ def step_text(kind: Kind) -> str:
     return formula(kind, [f"v[{place}]" for place in places[:count]])
 
 
-@lru_cache(maxsize=1024)
 def _compiled(text: str) -> Callable[..., Any]:
     """A piece's function. Its text holds no name and no number that `piece_text` did not write."""
     names = dict(SURROUNDINGS)

@@ -1,4 +1,4 @@
-"""Large graphs of numbers: differentiated in bulk and walked by NumPy, they compute the interpreter's bits."""
+"""Large graphs of numbers: differentiated in bulk, walked by NumPy or in pieces: the interpreter's bits."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from graphlang.ops.spelling import FUNCTIONS
 from graphlang.ops.wire import Wire
 from graphlang.pipeline import compile_source
 from graphlang.plan.array_text import array_text
+from graphlang.plan.course import course_of
 from graphlang.plan.tape import schedule
 from graphlang.run.function import Function
-from graphlang.run.pieces import Pieces
+from graphlang.run.pieces import CALLS, Pieces
 from graphlang.run.walker import Walker, is_wide
 from graphlang.source import SourceFile
 from tests.plan.test_scalars import BINARY, SPECIAL, UNARY, bits
@@ -32,23 +33,30 @@ SPELLED = {name: op for name, op in all_ops().items() if op.scalar is not None}
 FORMULAS = [f for f in UNARY + BINARY if not f.startswith(("floor", "erf"))]
 
 
-def walker_and_interpreter(text: str) -> tuple[Callable[..., Any], Function]:
-    """The walker of what was differentiated in bulk, and a function whose `_interpret` interprets nodes."""
+def ways_and_interpreter(text: str) -> tuple[list[Callable[..., Any]], Function]:
+    """Ways to compute what was differentiated in bulk, and a function whose `_interpret` interprets nodes."""
     model = compile_source(SourceFile("t", text)).value
     of = model.outputs[0]
     graph = number_graph(model, of)
     assert graph is not None
     f = graphlang.parse(text).function()
-    return Walker(schedule(graph, len(f.arguments)), len(f.arguments)), f
+    count = len(f.arguments)
+    # Of the pieces some are compiled and some go step by step; with each call there are more of them.
+    pieces = [Pieces(course_of(graph, count, (size,))) for size in (2, 25, 10**6)]
+    pieces[2]._compile(1)
+    return [Walker(schedule(graph, count), count), *pieces], f
 
 
 def assert_same_bits(text: str, feeds: list[tuple[float, ...]]) -> None:
-    walk, f = walker_and_interpreter(text)
+    ways, f = ways_and_interpreter(text)
     for values in feeds:
         f.__dict__.pop("_interpreted", None)
         value, gradients = f._interpret(values)
         wanted = [bits(v) for v in (value, *(g for g in gradients if g is not None))]
-        assert [bits(v) for v in walk(*values)] == wanted, values
+        for compute in ways:
+            if isinstance(compute, Pieces):
+                compute._calls += CALLS // 3
+            assert [bits(v) for v in compute(*values)] == wanted, (values, compute)
 
 
 def random_graph(seed: int, steps: int, inputs: int, reach: int) -> str:
