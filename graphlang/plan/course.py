@@ -28,7 +28,9 @@ from graphlang.plan.tape import constants_of, joined, operands_of
 # a tenth of one: that is little beside 2,000 steps, which are compiled in a fiftieth of a second.
 SIZES = (2_000, 8_000, 32_000, 128_000)
 # Values that leave pieces, for each step, that still cost little.
-TRAFFIC = 0.1
+TRAFFIC = 0.03
+# Steps of a graph that is not worth cutting.
+WHOLE = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Course:
         return self.arguments + len(self.constants)
 
 
-def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] = SIZES) -> Course:
+def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] | None = None) -> Course:
     """The way through a graph of numbers and back.
 
     Parameters
@@ -106,9 +108,9 @@ def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] = SIZES
     graph : NumberGraph
     arguments : int
         How many there are; they come first in the vector.
-    sizes : tuple of int
+    sizes : tuple of int, optional
         How many steps a piece may have: the first size is taken for which little crosses the cuts, else the
-        last one.
+        last one. By default `SIZES`, or all steps if these are few.
     """
     groups = graph.groups
     kinds: dict[Kind, int] = {}
@@ -125,7 +127,7 @@ def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] = SIZES
     operands, results = where[operands_of(groups, counts, order)], where[list(graph.results)]
     user = np.repeat(np.arange(len(order)), arity)
     place = np.where(turn < 0, -1 - turn, turn)
-    for size in sizes:
+    for size in sizes or (SIZES if len(order) > WHOLE else (WHOLE,)):
         piece = _pieces(place, size)
         leaving = _leaving(piece, operands - first, user, results - first)
         if leaving.sum() <= TRAFFIC * len(order) or not piece.any():

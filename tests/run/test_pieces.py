@@ -12,7 +12,7 @@ import graphlang
 from graphlang.graph.numbers import Kind
 from graphlang.ops.registry import all_ops
 from graphlang.ops.spelling import FUNCTIONS
-from graphlang.plan.course import SIZES, Course, course_of
+from graphlang.plan.course import Course, course_of
 from graphlang.plan.number_function import piece_text
 from graphlang.run.function import Function
 from graphlang.run.pieces import CALLS, Pieces, step_text
@@ -41,7 +41,7 @@ def function_and_pieces(text: str) -> tuple[Function, Pieces]:
 def course_of_text(text: str, *sizes: int) -> Course:
     f, _ = function_and_pieces(text)
     assert f._graph is not None
-    return course_of(f._graph, len(f.arguments), sizes or SIZES)
+    return course_of(f._graph, len(f.arguments), sizes)
 
 
 @pytest.mark.parametrize("chains", [1, 3])
@@ -83,7 +83,7 @@ def test_a_chain_is_cut_where_little_crosses() -> None:
 
 
 def test_graphs_through_which_much_crosses_are_cut_into_larger_pieces() -> None:
-    narrow, wide = (course_of_text(text, 500, 50_000) for text in (chain(1500), wide_text(40, 40)))
+    narrow, wide = (course_of_text(text, 1000, 50_000) for text in (chain(1500), wide_text(40, 40)))
     assert narrow.pieces > 5
     assert wide.pieces == 1
 
