@@ -127,11 +127,7 @@ def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] | None 
     operands, results = where[operands_of(groups, counts, order)], where[list(graph.results)]
     user = np.repeat(np.arange(len(order)), arity)
     place = np.where(turn < 0, -1 - turn, turn)
-    for size in sizes or (SIZES if len(order) > WHOLE else (WHOLE,)):
-        piece = _pieces(place, size)
-        leaving = _leaving(piece, operands - first, user, results - first)
-        if leaving.sum() <= TRAFFIC * len(order) or not piece.any():
-            break
+    piece, leaving = _cut(place, operands - first, user, results - first, sizes)
     leg = np.cumsum(np.diff(piece, prepend=piece[:1]) != 0)
     # Of each leg last those that leave the piece.
     moved = np.empty(first + len(order), np.int64)
@@ -151,6 +147,22 @@ def course_of(graph: NumberGraph, arguments: int, sizes: tuple[int, ...] | None 
         1 + max((x.piece for x in legs), default=-1),
         tuple(moved[results].tolist()),
     )
+
+
+def _cut(
+    place: np.ndarray,
+    operands: np.ndarray,
+    user: np.ndarray,
+    results: np.ndarray,
+    sizes: tuple[int, ...] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each step's piece, and which steps leave theirs."""
+    for size in sizes or (SIZES if len(place) > WHOLE else (WHOLE,)):
+        piece = _pieces(place, size)
+        leaving = _leaving(piece, operands, user, results)
+        if leaving.sum() <= TRAFFIC * len(place) or not piece.any():
+            break
+    return piece, leaving
 
 
 def _pieces(place: np.ndarray, size: int) -> np.ndarray:

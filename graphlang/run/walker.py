@@ -1,9 +1,9 @@
 """Large graphs of numbers run by NumPy: the tape (`plan/tape.py`), one call for each run of steps.
 
 Straight-line Python (`pieces.py`) is faster where runs are short, but Python's compiler needs 25 microseconds
-for each operation of the graph; here everything is ready once the tape is. Before the runs of a level are computed,
-all that they read is gathered in one call, but for what lies in a row anyway. The results of a run lie in a
-row, so they are written where they stay. Arrays and their views are made once.
+for each operation of the graph; here everything is ready once the tape is. Before the runs of a level are
+computed, all that they read is gathered in one call, but for what lies in a row anyway. The results of a run
+lie in a row, so they are written where they stay. Arrays and their views are made once.
 """
 
 from __future__ import annotations
