@@ -41,5 +41,6 @@ class Code:
         # The function holds its globals, and with them what must stay.
         space: dict[str, Any] = {**self.names, "kept": self.kept}
         exec(compile(source, "<program>", "exec"), space)
-        function: Callable[..., Any] = space["run"]
+        # Not held by its own globals: what it refers to is freed as soon as nobody needs it.
+        function: Callable[..., Any] = space.pop("run")
         return function

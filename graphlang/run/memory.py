@@ -8,39 +8,87 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Order = tuple[int, ...]
+# Arrays begin at multiples of so many bytes of their block.
+_ALIGNED = 64
+
+
+class Piece(NamedTuple):
+    """Bytes of a block, from `start` up to `stop`."""
+
+    block: int
+    start: int
+    stop: int
 
 
 class Pool:
-    """Arrays that can be used again once their contents are no longer needed."""
+    """Arrays that can be used again once their contents are no longer needed.
+
+    What is asked for gets a piece that was given back and has its size, the last one first: it is likely to be
+    in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough.
+
+    Attributes
+    ----------
+    blocks : list of array
+        All memory there is, used or free.
+    """
 
     def __init__(self) -> None:
-        self._free: dict[int, list[np.ndarray]] = {}
-        self.nbytes = 0
-        # All memory there is, used or free.
         self.blocks: list[np.ndarray] = []
+        self._free: dict[int, list[Piece]] = {}
 
     def take(
         self, shape: tuple[int, ...], dtype: Any, order: Order | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """An array with its axes in memory in this order, and the bytes it lies in, to be given back."""
+    ) -> tuple[np.ndarray, Piece]:
+        """An array with its axes in memory in this order, and the piece it lies in, to be given back."""
         count = math.prod(shape) * np.dtype(dtype).itemsize
-        free = self._free.get(count)
-        if free:
-            raw = free.pop()
-        else:
-            raw = np.empty(count, np.uint8)
-            self.nbytes += count
-            self.blocks.append(raw)
-        return arranged(raw.view(dtype), shape, order), raw
+        size = -(-count // _ALIGNED) * _ALIGNED
+        piece = self._of_size(size) or self._part(size) or self._new(size)
+        raw = self.blocks[piece.block][piece.start : piece.start + count]
+        return arranged(raw.view(dtype), shape, order), piece
 
-    def give_back(self, raw: np.ndarray) -> None:
+    def give_back(self, piece: Piece) -> None:
         """Let the bytes be used for something else."""
-        self._free.setdefault(raw.nbytes, []).append(raw)
+        self._free.setdefault(piece.stop - piece.start, []).append(piece)
+
+    def _of_size(self, size: int) -> Piece | None:
+        free = self._free.get(size)
+        return free.pop() if free else None
+
+    def _part(self, size: int) -> Piece | None:
+        """The beginning of a larger piece."""
+        if sum(length * len(pieces) for length, pieces in self._free.items()) < size:
+            return None
+        self._join()
+        found = min((length for length, pieces in self._free.items() if pieces and length >= size), default=None)
+        if found is None:
+            return None
+        block, start, stop = self._free[found].pop()
+        if found > size:
+            self.give_back(Piece(block, start + size, stop))
+        return Piece(block, start, start + size)
+
+    def _join(self) -> None:
+        """Make one piece of those that lie side by side."""
+        pieces = sorted(piece for free in self._free.values() for piece in free)
+        self._free.clear()
+        joined: list[Piece] = []
+        for piece in pieces:
+            last = joined[-1] if joined else None
+            if last is not None and last.block == piece.block and last.stop == piece.start:
+                joined[-1] = Piece(last.block, last.start, piece.stop)
+            else:
+                joined.append(piece)
+        for piece in joined:
+            self.give_back(piece)
+
+    def _new(self, size: int) -> Piece:
+        self.blocks.append(np.empty(size, np.uint8))
+        return Piece(len(self.blocks) - 1, 0, size)
 
 
 def arranged(flat: np.ndarray, shape: tuple[int, ...], order: Order | None) -> np.ndarray:

@@ -21,7 +21,7 @@ from graphlang.run import sliding
 from graphlang.run.code import Code
 from graphlang.run.inline import inlined
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
-from graphlang.run.memory import Order, Pool, order_of, order_of_result, skeleton, specimen
+from graphlang.run.memory import Order, Piece, Pool, order_of, order_of_result, skeleton, specimen
 from graphlang.run.operand import Operand
 from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, spelled
 from graphlang.types.tensor import DType
@@ -75,12 +75,12 @@ class Program:
         self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
         self.code, self.pool = Code(), Pool()
         self._values: dict[Node, Operand] = {}
-        self._blocks: dict[Node, np.ndarray] = {}
+        self._blocks: dict[Node, Piece] = {}
         self._fixed_constants: set[Node] = set()
-        self._scratch: list[np.ndarray] = []
+        self._scratch: list[Piece] = []
         self._frames: dict[Any, np.ndarray] = {}
-        self._lasting: list[np.ndarray] = []
-        self._kept: dict[Any, tuple[Any, list[np.ndarray]]] = {}
+        self._lasting: list[Piece] = []
+        self._kept: dict[Any, tuple[Any, list[Piece]]] = {}
         self.fed: list[tuple[str, str]] = []
         for node, _ in self._plan.leaves:
             self._leaf(node, held)
@@ -160,8 +160,8 @@ class Program:
 
     def room(self, shape: tuple[int, ...], dtype: Any, order: Order | None = None) -> np.ndarray:
         """An array that is free during the step at hand."""
-        array, raw = self.pool.take(shape, dtype, order)
-        self._scratch.append(raw)
+        array, piece = self.pool.take(shape, dtype, order)
+        self._scratch.append(piece)
         return array
 
     def frame(self, shape: tuple[int, ...], dtype: Any, inside: Any) -> np.ndarray:
@@ -173,8 +173,8 @@ class Program:
 
     def lasting(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """An array that stays until what is kept next is recalled."""
-        array, raw = self.pool.take(shape, dtype)
-        self._lasting.append(raw)
+        array, piece = self.pool.take(shape, dtype)
+        self._lasting.append(piece)
         return array
 
     def keep(self, name: Any, value: Any) -> None:
@@ -184,8 +184,8 @@ class Program:
 
     def recalled(self, name: Any) -> Any:
         """What was kept under this name, or None; its arrays are free after the step at hand."""
-        value, raws = self._kept.pop(name, (None, []))
-        self._scratch += raws
+        value, pieces = self._kept.pop(name, (None, []))
+        self._scratch += pieces
         return value
 
     # --- leaves and lifetimes -----------------------------------------------------------------------
@@ -286,7 +286,7 @@ class Program:
             return False
         if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
             kind = np.dtype(np.bool_)
-        array, raw = self._array_for(i, step, shape, kind, self._order_of(step, operands))
+        array, piece = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
         told = attrs | self._hints(step, shape, kind)
         lines = spelled(step.op.name, self, operands, out, told, is_exact=self._is_exact)
@@ -294,13 +294,13 @@ class Program:
             self.pool.give_back(scratch)
         self._scratch.clear()
         if lines is None:
-            if raw is not None:
-                self.pool.give_back(raw)
+            if piece is not None:
+                self.pool.give_back(piece)
             return False
         self.code.lines += lines
         self._values[node] = out
-        if raw is not None:
-            self._blocks[node] = raw
+        if piece is not None:
+            self._blocks[node] = piece
         return True
 
     def _inline(self, step: Step, operands: list[Operand], attrs: dict[str, Any]) -> bool:
@@ -343,7 +343,7 @@ class Program:
 
     def _array_for(
         self, i: int, step: Step, shape: tuple[int, ...], kind: np.dtype[Any], order: Order | None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    ) -> tuple[np.ndarray, Piece | None]:
         """Where a result goes: its target, the place of an operand that ends here, or a free array."""
         target = self._targets.get(step.node)
         if target is not None:

@@ -22,7 +22,7 @@ from graphlang.run.operand import Operand, Spelling, Writer
 
 CHANNELS_LAST: Order = (0, 2, 3, 1)
 # Patches that together take more than this are gathered again instead of being kept.
-KEPT_BYTES = 1 << 26
+KEPT_BYTES = 1 << 20
 # `conv2d` and its gradient have these in common.
 _SHARED = ("stride", "padding", "dilation", "groups")
 
