@@ -1,6 +1,7 @@
 """A graph made smaller before it is compiled, without changing a bit of what is wanted of it.
 
 - Nodes that compute the same from the same become one.
+- The mask of a rectifier's gradient, `x > 0`, becomes `relu(x) > 0`, so that `x` need not be kept for it.
 - The gradients of several slices of a wire, each as zeros around it and all of them added up, become one
   array into which each is written: `assemble`.
 
@@ -126,6 +127,8 @@ class _Combining:
         self._wanted = wanted
         self._new: dict[Node, Node] = {}
         self._seen: dict[Any, Node] = {}
+        # The rectifier of a node, of those so far.
+        self._rectified: dict[Node, Node] = {}
         # The slices that make up a node, where it is the sum of slices with zeros around them.
         self._parts: dict[Node, tuple[Part, ...]] = {}
 
@@ -143,6 +146,8 @@ class _Combining:
     def _one(self, node: Node) -> Node:
         """The node with its new operands, or one that was there already and computes the same."""
         inputs = tuple(self._new[i] for i in node.inputs)
+        if node.op == "gt" and _is_zero(inputs[1]):
+            inputs = (self._rectified.get(inputs[0], inputs[0]), inputs[1])
         key: Any = None
         if node.is_const:
             value = node.attrs["value"]
@@ -154,6 +159,8 @@ class _Combining:
         found = node if inputs == node.inputs else _with_inputs(node, inputs)
         if key is not None:
             self._seen.setdefault(key, found)
+        if found.op == "relu":
+            self._rectified.setdefault(inputs[0], found)
         return found
 
     def _share_one_use(self, made: list[Node]) -> None:
@@ -203,6 +210,10 @@ def _assembly(node: Node, parts: tuple[Part, ...]) -> Node:
     attrs = {"items": tuple(items for items, _ in parts), "shape": node.shape}
     inputs = tuple(g for _, g in parts)
     return Node(node.path, "assemble", inputs, attrs, node.type, node.span, node.scope, node.is_named)
+
+
+def _is_zero(node: Node) -> bool:
+    return node.is_const and np.ndim(node.attrs["value"]) == 0 and bool(node.attrs["value"] == 0)
 
 
 def _with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:

@@ -22,7 +22,7 @@ from graphlang.plan.combine import Rewriting
 
 
 def loosened(nodes: Iterable[Node], wanted: Iterable[Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """The nodes that compute what is wanted, rewritten, and for each old node the one in its place."""
+    """The nodes of a `combined` graph, rewritten, and for each old node the one in its place."""
     return _Loosening(list(nodes), set(wanted)).all()
 
 
@@ -87,17 +87,16 @@ class _Loosening(Rewriting):
         node = pool.pooled
         z, bias = self.now[pool.raw], self.now[pool.bias]
         pool.least = Node(f"{node.path}.pool", "max_pool2d", (z,), node.attrs, node.type)
-        pool.shifted = Node(f"{node.path}.add", "add", (pool.least, bias), {}, node.type)
-        self.order += [pool.least, pool.shifted]
-        return self.made(node, "relu", (pool.shifted,), {})
+        shifted = Node(f"{node.path}.add", "add", (pool.least, bias), {}, node.type)
+        self.order += [pool.least, shifted]
+        return self.made(node, "relu", (shifted,), {})
 
     def _unpooled(self, pool: _Pool) -> Node:
         """The gradient by z: that of the pooled entries, masked, and then spread over the windows."""
         node, g, zero = pool.gradient, self.now[pool.incoming], self.now[pool.gradient.inputs[2]]
-        assert pool.least is not None and pool.shifted is not None
-        mask = Node(
-            f"{node.path}.mask", "gt", (pool.shifted, self.now[pool.mask.inputs[1]]), {}, pool.mask_type
-        )
+        assert pool.least is not None
+        pooled = self.now[pool.pooled]
+        mask = Node(f"{node.path}.mask", "gt", (pooled, self.now[pool.mask.inputs[1]]), {}, pool.mask_type)
         masked = Node(f"{node.path}.where", "where", (mask, g, zero), {}, g.type)
         self.order += [mask, masked]
         self.now[pool.masked] = masked
@@ -117,7 +116,6 @@ class _Pool:
         self.masked = Node(f"{gradient.path}.masked", "where", (), {}, incoming.type)
         self.mask_type = mask.type.with_shape(pooled.shape)
         self.least: Node | None = None
-        self.shifted: Node | None = None
 
 
 def _pools(
@@ -139,12 +137,13 @@ def _pool_at(node: Node, used: Mapping[Node, list[Node]], wanted: set[Node]) -> 
     is_bias = raw.shape == total.shape and len(raw.shape) == 4 and tuple(bias.shape[1:]) == (1, 1)
     if not is_bias or len(bias.shape) != 3 or any(np.any(np.asarray(b)) for b in (node.attrs["padding"],)):
         return None
-    unpools = [n for n in used[relu] if n is not node]
-    masks = [n for n in used[total] if n is not relu]
-    if len(unpools) != 1 or len(masks) != 1 or {relu, total} & wanted:
+    # The mask is taken from the rectified images: see `combine.py`.
+    unpools, masks = ([n for n in used[relu] if n.op == op] for op in ("max_unpool2d", "gt"))
+    others = len(used[relu]) - len(unpools) - len(masks)
+    if len(unpools) != 1 or len(masks) != 1 or others != 1 or len(used[total]) != 1 or {relu, total} & wanted:
         return None
     (unpool,), (mask,) = unpools, masks
-    is_gradient = unpool.op == "max_unpool2d" and unpool.inputs[1:] == (relu, node) and mask.op == "gt"
+    is_gradient = unpool.op == "max_unpool2d" and unpool.inputs[1:] == (relu, node)
     if not is_gradient or len(used[unpool]) != 1 or len(used[mask]) != 1 or {unpool, mask} & wanted:
         return None
     gradient = used[unpool][0]

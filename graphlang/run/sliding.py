@@ -21,8 +21,11 @@ from graphlang.run.memory import Order, order_of, order_of_result
 from graphlang.run.operand import Operand, Spelling, Writer
 
 CHANNELS_LAST: Order = (0, 2, 3, 1)
-# Patches that together take more than this are gathered again instead of being kept.
+# Patches that together take more than this are gathered again instead of being kept: they are no longer in
+# the cache when they are needed again, so that keeping them saves next to no time.
 KEPT_BYTES = 1 << 20
+# As many entries as the gradient of a pooling is spread over at a time.
+UNPOOLED = 1 << 16
 # `conv2d` and its gradient have these in common.
 _SHARED = ("stride", "padding", "dilation", "groups")
 
@@ -85,10 +88,12 @@ def _pixels(w: Writer, x: Operand) -> tuple[np.ndarray, list[str]]:
     return copy, [_copy(w, copy, _turned_text(w, x))]
 
 
-def _turned_text(w: Writer, x: Operand) -> str:
+def _turned_text(w: Writer, x: Operand, some: slice = slice(None)) -> str:
+    """Some images, channels last."""
     if x.array is not None:
-        return w.constant(x.array.transpose(CHANNELS_LAST))
-    return f"{x.text}.transpose(0, 2, 3, 1)"
+        return w.constant(x.array.transpose(CHANNELS_LAST)[some])
+    few = "" if some == slice(None) else f"[{some.start}:{some.stop}]"
+    return f"{x.text}.transpose(0, 2, 3, 1){few}"
 
 
 def _framed(w: Writer, x: Operand, padding: Any) -> tuple[np.ndarray, list[str]]:
@@ -297,23 +302,43 @@ def max_unpool2d(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
     if not is_tiled or high * wide > 255 or not all(a.flags.c_contiguous for a in (images, pooled, made)):
         return None
     bands, results = (a.reshape(n, rows, high, columns, wide, c) for a in (images, made))
-    side = (n, rows, columns, wide, c)
-    ties, count = w.room((n, rows, columns, c), np.uint8), w.room((n, rows, columns, c), out.dtype)
-    stretched = w.room(side, out.dtype)
-    lines = [_copy(w, stretched, w.constant(pooled[:, :, :, None]))]
-    hits = [w.room(side, np.bool_) for _ in range(high)]
-    lines += [_call(w, np.equal, bands[:, :, i], stretched, hits[i]) for i in range(high)]
-    in_column = hits[0].view(np.uint8)
-    if high > 1:
-        in_column = w.room(side, np.uint8)
-        lines += _folded(w, np.add, [hit.view(np.uint8) for hit in hits], in_column)
-    lines += _folded(w, np.add, [in_column[:, :, :, j] for j in range(wide)], ties)
-    lines.append(_call(w, np.maximum, ties, np.ones((), np.uint8), ties))
-    share = w.room((n, rows, columns, c), out.dtype)
-    lines.append(_copy(w, count, w.constant(ties)))
-    lines.append(f"{w.constant(np.divide)}({_turned_text(w, g)}, {w.constant(count)}, {w.constant(share)})")
-    lines.append(_copy(w, stretched, w.constant(share[:, :, :, None])))
-    return [*lines, *(_call(w, np.multiply, hits[i], stretched, results[:, :, i]) for i in range(high))]
+    # A few images at a time, so that what is in between takes little memory and stays in the cache.
+    many = max(1, min(n, UNPOOLED // max(1, rows * columns * wide * c)))
+    room = _Spread(w, (many, rows, columns, wide, c), high, out.dtype)
+    lines: list[str] = []
+    for start in range(0, n, many):
+        some = slice(start, min(n, start + many))
+        lines += room.filled(w, bands[some], pooled[some], _turned_text(w, g, some), results[some])
+    return lines
+
+
+class _Spread:
+    """What `max_unpool2d` needs in between, for some images; `side` is the shape of a row of windows."""
+
+    def __init__(self, w: Writer, side: tuple[int, ...], high: int, dtype: Any):
+        n, rows, columns, wide, c = side
+        self._ties, self._count = w.room((n, rows, columns, c), np.uint8), w.room((n, rows, columns, c), dtype)
+        self._stretched, self._share = w.room(side, dtype), w.room((n, rows, columns, c), dtype)
+        self._hits = [w.room(side, np.bool_) for _ in range(high)]
+        self._in_column = w.room(side, np.uint8) if high > 1 else self._hits[0].view(np.uint8)
+
+    def filled(
+        self, w: Writer, bands: np.ndarray, pooled: np.ndarray, incoming: str, results: np.ndarray
+    ) -> list[str]:
+        """The gradient of as many images as there are bands of rows."""
+        n, _, high, _, wide, _ = bands.shape
+        ties, count, stretched, share = (a[:n] for a in (self._ties, self._count, self._stretched, self._share))
+        hits, in_column = [hit[:n] for hit in self._hits], self._in_column[:n]
+        lines = [_copy(w, stretched, w.constant(pooled[:, :, :, None]))]
+        lines += [_call(w, np.equal, bands[:, :, i], stretched, hits[i]) for i in range(high)]
+        if high > 1:
+            lines += _folded(w, np.add, [hit.view(np.uint8) for hit in hits], in_column)
+        lines += _folded(w, np.add, [in_column[:, :, :, j] for j in range(wide)], ties)
+        lines.append(_call(w, np.maximum, ties, np.ones((), np.uint8), ties))
+        lines.append(_copy(w, count, w.constant(ties)))
+        lines.append(f"{w.constant(np.divide)}({incoming}, {w.constant(count)}, {w.constant(share)})")
+        lines.append(_copy(w, stretched, w.constant(share[:, :, :, None])))
+        return [*lines, *(_call(w, np.multiply, hits[i], stretched, results[:, :, i]) for i in range(high))]
 
 
 def _has_frame(attrs: dict[str, Any]) -> bool:
