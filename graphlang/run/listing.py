@@ -110,7 +110,8 @@ class _Writer:
                 self._add(f"held_{len(self.memory)}", array, _zeros(array))
         for k, array in enumerate(program.frames):
             self._add(f"frame_{k}", array, _zeros(array))
-        self._blocks = {id(raw): raw for raw in program.pool.blocks}
+        # Of each block, how many of its bytes are used.
+        self._blocks = {id(raw): n for raw, n in zip(program.pool.blocks, program.pool.used, strict=True)}
 
     def _add(self, name: str, array: np.ndarray, text: str) -> None:
         self._names[id(_root(array))] = name
@@ -159,7 +160,7 @@ class _Writer:
         name = self._names.get(id(root))
         if name is None and id(root) in self._blocks:
             name = f"block_{len(self.memory)}"
-            self._add(name, root, f"np.empty({root.nbytes}, np.uint8)")
+            self._add(name, root, f"np.empty({self._blocks[id(root)]}, np.uint8)")
         if name is None:
             return _entries(array)
         if array is root:

@@ -15,6 +15,8 @@ import numpy as np
 Order = tuple[int, ...]
 # Arrays begin at multiples of so many bytes of their block.
 _ALIGNED = 64
+# Blocks are made larger than they need to be up to so many bytes.
+_LARGEST = 1 << 26
 
 
 class Piece(NamedTuple):
@@ -31,14 +33,24 @@ class Pool:
     What is asked for gets a piece that was given back and has its size, the last one first: it is likely to be
     in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough.
 
+    Parameters
+    ----------
+    likely : int
+        How many bytes will be asked for in all. Blocks are made no smaller, since one that is too large costs
+        nothing: memory that nobody ever touches is never there.
+
     Attributes
     ----------
     blocks : list of array
         All memory there is, used or free.
+    used : list of int
+        How many bytes of each block, from its beginning, were ever given away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, likely: int = 0) -> None:
+        self._least = min(likely, _LARGEST)
         self.blocks: list[np.ndarray] = []
+        self.used: list[int] = []
         self._free: dict[int, list[Piece]] = {}
 
     def take(
@@ -48,6 +60,7 @@ class Pool:
         count = math.prod(shape) * np.dtype(dtype).itemsize
         size = -(-count // _ALIGNED) * _ALIGNED
         piece = self._of_size(size) or self._part(size) or self._new(size)
+        self.used[piece.block] = max(self.used[piece.block], piece.stop)
         raw = self.blocks[piece.block][piece.start : piece.start + count]
         return arranged(raw.view(dtype), shape, order), piece
 
@@ -87,8 +100,12 @@ class Pool:
             self.give_back(piece)
 
     def _new(self, size: int) -> Piece:
-        self.blocks.append(np.empty(size, np.uint8))
-        return Piece(len(self.blocks) - 1, 0, size)
+        block, length = len(self.blocks), max(size, self._least)
+        self.blocks.append(np.empty(length, np.uint8))
+        self.used.append(0)
+        if length > size:
+            self.give_back(Piece(block, size, length))
+        return Piece(block, 0, size)
 
 
 def arranged(flat: np.ndarray, shape: tuple[int, ...], order: Order | None) -> np.ndarray:

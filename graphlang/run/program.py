@@ -8,6 +8,7 @@ written here. Its results have the same bits as the interpreter's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -73,7 +74,8 @@ class Program:
         self._plan = make_plan(fewer, [self._now[n] for n in wanted])
         self._sizes, self._dtype = sizes, dtype
         self._targets = {self._now[n]: array for n, array in (targets or {}).items()}
-        self.code, self.pool = Code(), Pool()
+        self.code = Code()
+        self.pool = Pool(sum(self._bytes(step.node) for step in self._plan.steps))
         self._values: dict[Node, Operand] = {}
         self._blocks: dict[Node, Piece] = {}
         self._fixed_constants: set[Node] = set()
@@ -229,6 +231,9 @@ class Program:
         return np.dtype(
             {DType.FLOAT: self._dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[node.type.dtype]
         )
+
+    def _bytes(self, node: Node) -> int:
+        return math.prod(self._shape(node)) * self._kind(node).itemsize
 
     # --- steps --------------------------------------------------------------------------------------
 
