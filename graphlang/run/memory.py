@@ -15,6 +15,8 @@ import numpy as np
 Order = tuple[int, ...]
 # Arrays begin at multiples of so many bytes of their block.
 _ALIGNED = 64
+# Smaller arrays than this have blocks of their own.
+_SMALL = 1 << 16
 # Blocks are made larger than they need to be up to so many bytes.
 _LARGEST = 1 << 26
 
@@ -30,14 +32,16 @@ class Piece(NamedTuple):
 class Pool:
     """Arrays that can be used again once their contents are no longer needed.
 
-    What is asked for gets a piece that was given back and has its size, the last one first: it is likely to be
-    in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough.
+    What is asked for gets a piece that was given back and has its size, the last one first: it is likely to
+    be in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough. Small
+    arrays have blocks of their own: there is little to gain, and what lies where something else was just read
+    cannot go through one loop with it (`loops.py`).
 
     Parameters
     ----------
     likely : int
-        How many bytes will be asked for in all. Blocks are made no smaller, since one that is too large costs
-        nothing: memory that nobody ever touches is never there.
+        How many bytes will be asked for in all. The block for large arrays is made no smaller, since one that
+        is too large costs nothing: memory that nobody ever touches is never there.
 
     Attributes
     ----------
@@ -52,14 +56,19 @@ class Pool:
         self.blocks: list[np.ndarray] = []
         self.used: list[int] = []
         self._free: dict[int, list[Piece]] = {}
+        # The block for large arrays that is not full, and where the rest of it begins.
+        self._open, self._end = -1, 0
 
     def take(
         self, shape: tuple[int, ...], dtype: Any, order: Order | None = None
     ) -> tuple[np.ndarray, Piece]:
         """An array with its axes in memory in this order, and the piece it lies in, to be given back."""
         count = math.prod(shape) * np.dtype(dtype).itemsize
-        size = -(-count // _ALIGNED) * _ALIGNED
-        piece = self._of_size(size) or self._part(size) or self._new(size)
+        # One line of the cache more than needed, so that arrays whose size is a power of two do not all begin
+        # in the same of its sets.
+        size = (-(-count // _ALIGNED) + 1) * _ALIGNED
+        free = self._free.get(size)
+        piece = free.pop() if free else (size >= _SMALL and self._part(size)) or self._new(size)
         self.used[piece.block] = max(self.used[piece.block], piece.stop)
         raw = self.blocks[piece.block][piece.start : piece.start + count]
         return arranged(raw.view(dtype), shape, order), piece
@@ -68,18 +77,15 @@ class Pool:
         """Let the bytes be used for something else."""
         self._free.setdefault(piece.stop - piece.start, []).append(piece)
 
-    def _of_size(self, size: int) -> Piece | None:
-        free = self._free.get(size)
-        return free.pop() if free else None
-
     def _part(self, size: int) -> Piece | None:
         """The beginning of a larger piece."""
         if sum(length * len(pieces) for length, pieces in self._free.items()) < size:
             return None
         self._join()
-        found = min((length for length, pieces in self._free.items() if pieces and length >= size), default=None)
-        if found is None:
+        lengths = [length for length, pieces in self._free.items() if pieces and length >= size]
+        if not lengths:
             return None
+        found = min(lengths)
         block, start, stop = self._free[found].pop()
         if found > size:
             self.give_back(Piece(block, start + size, stop))
@@ -97,15 +103,27 @@ class Pool:
             else:
                 joined.append(piece)
         for piece in joined:
-            self.give_back(piece)
+            if piece.block == self._open and piece.stop == self._end:
+                self._end = piece.start
+            else:
+                self.give_back(piece)
 
     def _new(self, size: int) -> Piece:
-        block, length = len(self.blocks), max(size, self._least)
+        """The next bytes of the block for large arrays, or a new block."""
+        if size < _SMALL:
+            return Piece(self._block(size), 0, size)
+        room = len(self.blocks[self._open]) - self._end if self._open >= 0 else 0
+        if room < size:
+            if room:
+                self.give_back(Piece(self._open, self._end, self._end + room))
+            self._open, self._end = self._block(max(size, self._least)), 0
+        start, self._end = self._end, self._end + size
+        return Piece(self._open, start, self._end)
+
+    def _block(self, length: int) -> int:
         self.blocks.append(np.empty(length, np.uint8))
         self.used.append(0)
-        if length > size:
-            self.give_back(Piece(block, size, length))
-        return Piece(block, 0, size)
+        return len(self.blocks) - 1
 
 
 def arranged(flat: np.ndarray, shape: tuple[int, ...], order: Order | None) -> np.ndarray:

@@ -316,19 +316,24 @@ class _Spread:
     """What `max_unpool2d` needs in between, for some images; `side` is the shape of a row of windows."""
 
     def __init__(self, w: Writer, side: tuple[int, ...], high: int, dtype: Any):
-        n, rows, columns, wide, c = side
-        self._ties, self._count = w.room((n, rows, columns, c), np.uint8), w.room((n, rows, columns, c), dtype)
-        self._stretched, self._share = w.room(side, dtype), w.room((n, rows, columns, c), dtype)
-        self._hits = [w.room(side, np.bool_) for _ in range(high)]
-        self._in_column = w.room(side, np.uint8) if high > 1 else self._hits[0].view(np.uint8)
+        n, rows, columns, _, c = side
+        windows = (n, rows, columns, c)
+        hits = [w.room(side, np.bool_) for _ in range(high)]
+        self._arrays = [
+            w.room(windows, np.uint8),
+            w.room(windows, dtype),
+            w.room(windows, dtype),
+            w.room(side, dtype),
+            w.room(side, np.uint8) if high > 1 else hits[0].view(np.uint8),
+            *hits,
+        ]
 
     def filled(
         self, w: Writer, bands: np.ndarray, pooled: np.ndarray, incoming: str, results: np.ndarray
     ) -> list[str]:
         """The gradient of as many images as there are bands of rows."""
         n, _, high, _, wide, _ = bands.shape
-        ties, count, stretched, share = (a[:n] for a in (self._ties, self._count, self._stretched, self._share))
-        hits, in_column = [hit[:n] for hit in self._hits], self._in_column[:n]
+        ties, count, share, stretched, in_column, *hits = (a[:n] for a in self._arrays)
         lines = [_copy(w, stretched, w.constant(pooled[:, :, :, None]))]
         lines += [_call(w, np.equal, bands[:, :, i], stretched, hits[i]) for i in range(high)]
         if high > 1:
