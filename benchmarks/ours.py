@@ -40,21 +40,21 @@ def training_job(task: Task, **how: Any) -> Job:
 
     `how` are further arguments of `prepare_training`, such as `is_fast`.
     """
+    start = task.start
+    # From here on the rows are in the trainer's hands alone, as they are where they come from a file.
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder, "rows.npz")
+        np.savez(rows, x=task.x, y=task.y)
+        trainer = _trainer(task, str(rows), how)
     kept: list[Any] = []
-
-    def begun() -> tuple[Any, Any]:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = Path(folder, "rows.npz")
-            np.savez(rows, x=task.x, y=task.y)
-            return _prepared(task, str(rows), how)
 
     def steps() -> Iterator[float]:
         # Made when it is first needed, so that what is checked is gone by then.
         if not kept:
-            trainer, progress = begun()
-            others = {path: a for path, a in progress.values.items() if path not in task.start}
+            progress = trainer.start(start)
+            others = {path: a for path, a in progress.values.items() if path not in start}
             # Momentum begins with zeros, which need not be kept.
-            first = {**task.start, **{p: np.array(a) if np.any(a) else 0 for p, a in others.items()}}
+            first = {**start, **{p: np.array(a) if np.any(a) else 0 for p, a in others.items()}}
             kept.extend((_losses(trainer.steps(progress)), progress, first))
         found: Iterator[float] = kept[0]
         return found
@@ -72,15 +72,15 @@ def training_job(task: Task, **how: Any) -> Job:
                 progress.values[path][...] = value
 
     def check() -> dict[str, Any]:
-        trainer, progress = begun()
+        progress = trainer.start(start)
         fresh = _losses(trainer.steps(progress))
         losses = [next(fresh) for _ in range(STEPS)]
-        return {"losses": np.array(losses), **{p: np.array(progress.values[p]) for p in task.start}}
+        return {"losses": np.array(losses), **{p: np.array(progress.values[p]) for p in start}}
 
     return Job(run, check, reset)
 
 
-def _prepared(task: Task, rows: str, how: dict[str, Any]) -> tuple[Any, Any]:
+def _trainer(task: Task, rows: str, how: dict[str, Any]) -> Any:
     from graphlang.learning import prepare_training
     from graphlang.syntax.reading import read_source
 
@@ -90,7 +90,7 @@ def _prepared(task: Task, rows: str, how: dict[str, Any]) -> tuple[Any, Any]:
     found = prepare_training(
         source, overrides=task.constants, settings=settings, data=rows, weights=dict(task.start), **how
     )
-    return found.trainer, found.progress
+    return found.trainer
 
 
 def _losses(items: Iterator[Any]) -> Iterator[float]:

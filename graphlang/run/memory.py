@@ -33,9 +33,9 @@ class Pool:
     """Arrays that can be used again once their contents are no longer needed.
 
     What is asked for gets a piece that was given back and has its size, the last one first: it is likely to
-    be in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough. Small
-    arrays have blocks of their own: there is little to gain, and what lies where something else was just read
-    cannot go through one loop with it (`loops.py`).
+    be in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough.
+    Small arrays have blocks of their own: there is little to gain, and what lies where something else was just
+    read cannot go through one loop with it (`loops.py`).
 
     Parameters
     ----------
