@@ -34,8 +34,8 @@ class Pool:
 
     What is asked for gets a piece that was given back and has its size, the last one first: it is likely to
     be in the cache. Otherwise neighbours become one, and it gets the smallest piece that is large enough.
-    Small arrays have blocks of their own: there is little to gain, and what lies where something else was just
-    read cannot go through one loop with it (`loops.py`).
+    Small arrays have blocks of their own: there is little to gain, and what lies where something else was
+    just read cannot go through one loop with it (`loops.py`).
 
     Parameters
     ----------
@@ -79,8 +79,6 @@ class Pool:
 
     def _part(self, size: int) -> Piece | None:
         """The beginning of a larger piece."""
-        if sum(length * len(pieces) for length, pieces in self._free.items()) < size:
-            return None
         self._join()
         lengths = [length for length, pieces in self._free.items() if pieces and length >= size]
         if not lengths:

@@ -1,7 +1,7 @@
 """Convolution and pooling in arrays that stay: the kernels of `im2col.py` and `pooling.py`, written out.
 
 The same products of the same matrices in the same order, so that the bits are the kernels'. What is gained is
-memory: frames, patches and rearranged filters have their places, and the patches that `conv2d` gathers are
+memory: frames, patches and rearranged filters have their places, and small patches that `conv2d` gathers are
 kept for `conv2d_weights`, which needs the same ones.
 """
 

@@ -193,6 +193,26 @@ def test_random_graphs_come_out_nearly_the_same_with_sums_in_another_order(steps
     near(model.nodes, [model.by_path["f"], *model.gradients.values()], inputs, np.float64, held)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_statements_that_are_compiled_in_parts_come_to_the_same(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("graphlang.run.code._AT_ONCE", at_once)
+    text = """input x: [3, 4]
+param w: [4, 4] = 1
+a = tanh(x @ w)
+b = cumsum(a, axis = 1) + x.T[0, 0]
+f = mean(b * a) + sum(x[1, 2:4]) * mean(a)
+g = f * f + f
+"""
+    model = compile_source(SourceFile("t", text)).value
+    model = differentiate(model, model.by_path["g"])
+    rng = np.random.default_rng(2)
+    wanted = [model.by_path["g"], model.by_path["b"], model.gradients["w"], model.gradients["x"]]
+    held = {"w": rng.normal(size=(4, 4))}
+    same(model.nodes, wanted, {"x": rng.normal(size=(3, 4))}, np.float64, held)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_fast_logistic_function_keeps_its_digits_far_out(dtype: Any) -> None:
     model = compile_source(SourceFile("t", "input x: [64]\ny = sigmoid(x + 0)")).value
@@ -262,6 +282,9 @@ def test_a_convolutional_net_has_the_interpreters_bits(
     pool: str, stride: int, cached: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("graphlang.ops.im2col.CACHED", cached)
+    monkeypatch.setattr("graphlang.run.sliding.UNPOOLED", cached)
+    # Kept or gathered again.
+    monkeypatch.setattr("graphlang.run.sliding.KEPT_BYTES", 4 * cached)
     source = SourceFile("t", IMAGES.format(pool=pool, stride=stride))
     model = compile_source(source).value
     model = differentiate(model, model.by_path["f"])

@@ -1,0 +1,75 @@
+"""Where a program's arrays lie: nothing is overwritten that is needed, and nothing stays that is not."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphlang.differentiate.differentiate import differentiate
+from graphlang.pipeline import compile_source
+from graphlang.run.memory import Pool
+from graphlang.run.program import Program
+from graphlang.source import SourceFile
+
+LARGE = 1 << 18
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * LARGE), st.integers(0, 20)), max_size=60),
+    st.sampled_from([0, LARGE, 1 << 24]),
+)
+def test_arrays_that_are_in_use_never_share_a_byte(asked: list[tuple[int, int]], likely: int) -> None:
+    pool = Pool(likely)
+    held: list[tuple[np.ndarray, object, int]] = []
+    for k, (size, which) in enumerate(asked):
+        if which < len(held):
+            array, piece, mark = held.pop(which)
+            assert (array == mark % 256).all()
+            pool.give_back(piece)
+        array, piece = pool.take((size,), np.uint8)
+        array[...] = k % 256
+        held.append((array, piece, k))
+    assert all((array == mark % 256).all() for array, _, mark in held)
+
+
+def test_a_large_array_leaves_room_for_several_smaller_ones_and_they_for_a_large_one() -> None:
+    pool = Pool(16 * LARGE)
+    _, piece = pool.take((4 * LARGE,), np.uint8)
+    before = sum(pool.used)
+    for _ in range(3):
+        pool.give_back(piece)
+        pieces = [pool.take((LARGE,), np.uint8)[1] for _ in range(3)]
+        for part in pieces:
+            pool.give_back(part)
+        _, piece = pool.take((4 * LARGE,), np.uint8)
+    assert sum(pool.used) == before
+
+
+def test_the_memory_of_a_program_is_free_as_soon_as_nobody_holds_it() -> None:
+    model = compile_source(SourceFile("t", "input x: [64, 64]\ny = exp(x) @ x")).value
+    program = Program(model.nodes, [model.by_path["y"]], {}, np.float32, {})
+    program.run({"x": np.ones((64, 64), np.float32)})
+    blocks = [weakref.ref(block) for block in program.pool.blocks]
+    gc.disable()
+    try:
+        del program
+        assert blocks and not any(block() is not None for block in blocks)
+    finally:
+        gc.enable()
+
+
+def test_of_a_rectified_layer_one_array_is_kept_for_the_gradient() -> None:
+    layers = "\n".join(f"h{k + 1} = relu(h{k} @ w)" for k in range(6))
+    model = compile_source(
+        SourceFile("t", f"input h0: [256, 256]\nparam w: [256, 256] = 1\n{layers}\nf = sum(h6)")
+    ).value
+    model = differentiate(model, model.by_path["f"])
+    held = {"w": np.ones((256, 256), np.float32)}
+    program = Program(model.nodes, [model.gradients["w"]], {}, np.float32, held)
+    one = 256 * 256 * 4
+    # Besides the layers: the gradient that flows back, its sum by w so far and the next part, and a mask.
+    assert sum(program.pool.used) < (6 + 4.5) * one
