@@ -27,6 +27,8 @@ from graphlang.run.files import MAX_BYTES, Place, is_readable_file, printable, r
 
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U\d{1,6})\Z")
 _MAX_HEADER = 1 << 16
+# Bytes that are read at once.
+_AT_ONCE = 1 << 20
 _MAX_RANK = 32
 # No file has more entries, and their bytes can be counted in 64 bits.
 _MAX_ENTRIES = 1 << 48
@@ -205,7 +207,8 @@ def fill(file: IO[bytes], buffer: np.ndarray) -> None:
     view = buffer.data
     done = 0
     while done < len(view):
-        count = file.readinto(view[done:])  # type: ignore[attr-defined]
+        # Some at a time, since a member of an archive makes as many bytes anew before it copies them.
+        count = file.readinto(view[done : done + _AT_ONCE])  # type: ignore[attr-defined]
         if not count:
             raise BadArrayError(f"it ends after {done} of {len(view)} bytes")
         done += count
