@@ -147,8 +147,8 @@ class _Writer:
         self._functions: dict[Loop | Fold | Product, str] = {}
         self._addresses: list[int] = []
         self._at: dict[int, int] = {}
-        # What the addresses point into.
-        self._kept: list[Any] = []
+        # What the addresses point into, by identity.
+        self._kept: dict[int, Any] = {}
 
     def written(self, parts: Sequence[str | _Segment], staged: Mapping[str, np.ndarray]) -> Code:
         """All parts as new statements."""
@@ -161,7 +161,7 @@ class _Writer:
         text = self._text(segments)
         loaded = self._library(text)
         table = (ctypes.c_void_p * len(self._addresses))(*self._addresses)
-        new.kept = [self._kept, table, staged]
+        new.kept = [list(self._kept.values()), table, staged]
         where = new.constant(ctypes.c_void_p(ctypes.addressof(table)))
         copy = new.constant(np.copyto)
         new.lines = [f"{copy}({new.constant(array)}, {name})" for name, array in staged.items()]
@@ -181,7 +181,9 @@ class _Writer:
             loop, addresses = product(group, is_shared=self._is_shared)
         else:
             loop, addresses = fold(group, is_shared=self._is_shared)
-        self._kept.append(group)
+        for array in group.arrays.values() if isinstance(group, Group) else (group.out, *group.operands):
+            owner = array if array.base is None else array.base
+            self._kept[id(owner)] = owner
         name = self._functions.setdefault(loop, f"loop{len(self._functions)}")
         return f"    {name}({', '.join(map(self._place, addresses))});"
 
