@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Severity
 from graphlang.files import replace_file
 from graphlang.graph.model import Model as Elaborated
+from graphlang.records import Record, field
 from graphlang.source import SourceFile
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from graphlang.run.session import Evaluation
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Record):
     """What one evaluation computed.
 
     Attributes

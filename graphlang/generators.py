@@ -10,16 +10,16 @@ Exported scripts are given the source of these functions, so that they make the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from graphlang.records import Record
 
 # Features, shape (n, d), and labels, shape (n,).
 Points = tuple[np.ndarray, np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
-class Generator:
+class Generator(Record):
     """How a toy problem is made: `make(rng, n, noise, classes)` gives features [n, d] and labels [n]."""
 
     make: Callable[[np.random.Generator, int, float, int], Points]

@@ -6,7 +6,6 @@ Like `pipeline`, each function here calls one stage after another and hands thei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphlang.graph.dag import ancestors
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.pipeline import DTYPES, compile_tree, data_of, seed_of, weights_of
+from graphlang.records import Record, field, replace
 from graphlang.run import feeds
 from graphlang.run.batches import Feed, Split, split_rows
 from graphlang.run.evaluator import Evaluator
@@ -31,8 +31,7 @@ from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
 
 
-@dataclass(slots=True)
-class Training:
+class Training(Record, frozen=False):
     """A training run that has not begun."""
 
     trainer: Trainer
@@ -187,8 +186,7 @@ def _stop(problems: Problems) -> None:
 # --- a trained model ------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Inference:
+class Inference(Record, frozen=False):
     """A model with its weights and data, ready to be asked.
 
     Attributes

@@ -7,7 +7,6 @@ first, and the only one that knows the order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +22,7 @@ from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops.build import Builder
 from graphlang.ops.registry import find as find_op
+from graphlang.records import Record, field, replace
 from graphlang.run import datasets, feeds
 from graphlang.run import weights as stored
 from graphlang.run.function import Function
@@ -123,8 +123,7 @@ def _named_objective(model: Model, name: str) -> Node:
 # --- from a model to its numbers ----------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(Record, frozen=False):
     """A model ready to be evaluated."""
 
     model: Model

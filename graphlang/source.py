@@ -8,12 +8,12 @@ text as it was decoded: the byte-order mark is dropped and CRLF is kept (the lex
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from graphlang.records import Record, field
 
-@dataclass(eq=False, slots=True)
-class SourceFile:
+
+class SourceFile(Record, frozen=False, eq=False):
     """One file's text under the name that messages show.
 
     Parameters

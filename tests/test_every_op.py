@@ -9,7 +9,6 @@ import inspect
 import textwrap
 import types
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from graphlang.graph.op import Op, Sample
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.wire import Wire
+from graphlang.records import replace
 from graphlang.types.dims import Dim, Sizes
 from graphlang.types.tensor import DType, TensorType
 from tests.ops.tiny_autodiff import apply, draw, evaluate, gradients, kernel_keywords, leaves, sample_types

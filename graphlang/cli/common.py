@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphlang.cli.term import say, wants_color
 from graphlang.diagnostics import Diagnostic, GraphlangError, Problems
 from graphlang.files import replace_file
+from graphlang.records import Record
 from graphlang.source import SourceFile
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def stop_on_errors(problems: Problems) -> None:
 # --- the journey ---------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Loaded:
+class Loaded(Record, frozen=False):
     """A compiled file with its warnings."""
 
     source: SourceFile

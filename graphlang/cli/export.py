@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from graphlang.cli import common
 from graphlang.diagnostics import Problems
+from graphlang.records import replace
 
 if TYPE_CHECKING:
     from graphlang.cli.common import Loaded

@@ -14,6 +14,7 @@ from graphlang.cli import common
 from graphlang.cli.numbers import number
 from graphlang.cli.term import Painter, table, wants_color
 from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.records import as_dict
 
 if TYPE_CHECKING:
     from graphlang.run.gradcheck import EntryCheck
@@ -64,10 +65,9 @@ def execute(options: argparse.Namespace) -> int:
         seed=options.seed or 0,
     )
     if options.json:
-        import dataclasses
         import json
 
-        print(json.dumps([dataclasses.asdict(c) for c in checks], ensure_ascii=False))
+        print(json.dumps([as_dict(c) for c in checks], ensure_ascii=False))
     else:
         print(_report(checks, options))
     return 1 if any(c.verdict == "wrong" for c in checks) else 0

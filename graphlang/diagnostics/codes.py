@@ -12,11 +12,10 @@ Invariant: a code, once published, keeps its meaning. `wrong` is a program with 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from graphlang.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Record):
     """A page of the catalogue. `wrong` is None where no program text alone shows the mistake."""
 
     title: str

@@ -7,10 +7,10 @@ it could be made, and the problems met. `GraphlangError` carries the problems to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypedDict, TypeVar, Unpack
 
+from graphlang.records import Record, field
 from graphlang.source import Span
 
 T = TypeVar("T")
@@ -23,16 +23,14 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Record):
     """A place and what is to be said there: lower case, no full stop."""
 
     span: Span
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Record):
     """One message about a file.
 
     Attributes
@@ -74,8 +72,7 @@ class Parts(TypedDict, total=False):
     suggestion: str | None
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(Record, frozen=False):
     """Collects the diagnostics of a run, in the order in which they are found."""
 
     found: list[Diagnostic] = field(default_factory=list)
@@ -131,8 +128,7 @@ class Problems:
         return len(self.found)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(Record, Generic[T]):
     """What a stage made and what it had to say. `value` may be partial when there are errors."""
 
     value: T

@@ -7,13 +7,12 @@ float node. The model that came in is not changed.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphlang.differentiate.backward import Sweeper
 from graphlang.graph.model import Expectation, Model, TrainingSpec
 from graphlang.graph.node import GRAD, GateRule, Node, Scope
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
+from graphlang.records import replace
 from graphlang.types.dims import Sizes
 
 

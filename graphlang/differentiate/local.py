@@ -7,7 +7,6 @@ They are the factors of the chain rule, which the backward pass never computes b
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
@@ -15,6 +14,7 @@ from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.local import has_local_derivative, sent_back
 from graphlang.ops.wire import Wire
+from graphlang.records import replace
 
 
 def local_derivatives(

@@ -7,7 +7,6 @@ nodes that stand for any others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from graphlang.graph.op import Op, WireParameter
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
 from graphlang.ops.rules import broadcasting
+from graphlang.records import Record, field
 from graphlang.types.tensor import DType
 
 # Where an operand comes from: ("constant", its value), ("operand", position), ("step", number) or, with 0
@@ -28,8 +28,7 @@ from graphlang.types.tensor import DType
 Source = tuple[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record):
     """One operation of a template.
 
     Attributes
@@ -48,8 +47,7 @@ class Step:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Record):
     """Steps in order, and for positions of operands where the parts of their gradients come from."""
 
     steps: tuple[Step, ...]
@@ -61,8 +59,7 @@ class Template:
         return max((s.depth for s in self.steps if not s.is_late), default=0)
 
 
-@dataclass(slots=True, eq=False)
-class Form:
+class Form(Record, frozen=False, eq=False):
     """Operations that differ only in where their operands lie.
 
     Attributes

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Problems
@@ -18,6 +17,7 @@ from graphlang.graph.model import Column, DataSpec, Expectation, TrainingSpec
 from graphlang.graph.node import INPUT, GateRule, Node, Scope
 from graphlang.graph.op import Op, RuleError
 from graphlang.ops.build import Builder
+from graphlang.records import Record, field
 from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Sizes
@@ -34,8 +34,7 @@ MAX_NODES = 500_000
 MAX_CALL_DEPTH = 200
 
 
-@dataclass(slots=True)
-class Loop:
+class Loop(Record, frozen=False):
     """A loop being unrolled: which iteration it is in, and the indices its names have taken."""
 
     iteration: int = 0
@@ -43,8 +42,7 @@ class Loop:
     highest: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Record):
     """A train block's `optimizer = adam(lr = 1e-3)`: the definition and what it is given."""
 
     definition: Definition
@@ -52,8 +50,7 @@ class Chosen:
     span: Span
 
 
-@dataclass(slots=True)
-class Frame:
+class Frame(Record, frozen=False):
     """One body being elaborated.
 
     `node_prefix` is the path of the call, `param_prefix` that of the instance which owns its parameters:

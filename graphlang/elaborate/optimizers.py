@@ -7,7 +7,6 @@ bound to at the end is what they become. The schedule is a gate of the time, who
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphlang.diagnostics import Label
@@ -26,6 +25,7 @@ from graphlang.graph.learner import Learner
 from graphlang.graph.node import INPUT, PARAM, STATE, Node
 from graphlang.ops import registry
 from graphlang.ops.build import Builder
+from graphlang.records import Record, field, replace
 from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.tensor import DType, TensorType
@@ -38,8 +38,7 @@ STEP = "step"
 LOSS = "loss"
 
 
-@dataclass(slots=True)
-class _Update:
+class _Update(Record, frozen=False):
     """The update under construction."""
 
     builder: Builder

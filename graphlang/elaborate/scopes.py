@@ -6,14 +6,13 @@ seen inside networks: a network sees its own names, then the definitions and con
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from graphlang.records import Record
 from graphlang.source import Span
 
 
-@dataclass(slots=True)
-class Binding:
+class Binding(Record, frozen=False):
     """What a name stands for and where it was bound."""
 
     value: Any

@@ -7,19 +7,18 @@ network with more than one result gives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphlang.diagnostics import Label
 from graphlang.graph.node import INPUT, PARAM, STATE, Node
 from graphlang.graph.op import Op
+from graphlang.records import Record, field
 from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Dim
 
 
-@dataclass(eq=False, slots=True)
-class Definition:
+class Definition(Record, frozen=False, eq=False):
     """A gate, network, init or optimizer, and the module whose names its body sees."""
 
     name: str
@@ -29,8 +28,7 @@ class Definition:
     is_used: bool = False
 
 
-@dataclass(eq=False, slots=True)
-class Instance:
+class Instance(Record, frozen=False, eq=False):
     """`layer fc = dense(64)`: a network with some arguments given and parameters of its own."""
 
     definition: Definition
@@ -42,23 +40,20 @@ class Instance:
     has_failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Record):
     """A primitive operation used as a value, perhaps under a second name (`max`)."""
 
     name: str
     op: Op
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(Record):
     """A form that the elaborator itself knows: grad, params, shape, size."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Record):
     """The results of a network that has more than one, `names` being what its signature calls them."""
 
     items: tuple[Any, ...]
@@ -66,8 +61,7 @@ class Several:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bad:
+class Bad(Record):
     """Stands for a value whose making failed; the error has been reported."""
 
 

@@ -11,13 +11,13 @@ whatever it is there for; where a rule was handed the 1 that the pass starts fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from graphlang.emit.expect_text import gradient_by
 from graphlang.emit.formulas import MAX_INLINE, is_number
 from graphlang.emit.writer import Names, without_result
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
+from graphlang.records import replace
 
 # Operations whose first operand is, in every rule, the gradient that arrives.
 _PASSING = frozenset((

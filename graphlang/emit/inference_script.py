@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections.abc import Iterator
-from dataclasses import replace
 
 from graphlang.emit import numpy_main
 from graphlang.emit.folding import fold, wrapped
@@ -25,6 +24,7 @@ from graphlang.generators import GENERATORS
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
+from graphlang.records import replace
 
 _OWN = (
     "np argparse csv json re sys zipfile Path FLOAT INPUTS SHAPES OUTPUTS WHOLE inputs params values seed"

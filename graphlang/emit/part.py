@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from graphlang.emit.numpy_sizes import names_in
 from graphlang.graph.dag import ancestors
 from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
+from graphlang.records import replace
 
 
 def part_for(model: Model, wanted: Iterable[Node], gradients: Iterable[str] = ()) -> Model:

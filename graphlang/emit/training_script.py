@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 import keyword
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
 from graphlang.plan.listing import Listing
+from graphlang.records import replace
 
 # Names that the script has a use for itself.
 _OWN = (

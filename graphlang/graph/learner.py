@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphlang.graph.node import Node, Scope
+from graphlang.records import Record
 
 if TYPE_CHECKING:
     from graphlang.graph.model import Model
 
 
-@dataclass(frozen=True, slots=True)
-class Learner:
+class Learner(Record):
     """The graph of one update, made from the optimizer and the schedule: what every parameter becomes.
 
     A graph of its own, to be joined to that of the model and its gradients
@@ -60,8 +59,7 @@ class Learner:
     seen: dict[str, Node]
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingStep:
+class TrainingStep(Record):
     """The graph of one step.
 
     Attributes

@@ -5,13 +5,13 @@ This is what the elaborator makes and every later stage reads. Nothing here refe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from graphlang.graph.dag import to_networkx
 from graphlang.graph.learner import Learner
 from graphlang.graph.node import INPUT, PARAM, STATE, GateRule, Node, Scope
+from graphlang.records import Record, field
 from graphlang.source import SourceFile, Span
 from graphlang.types.dims import Sizes
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(Record):
     """`expect left op right within tolerance`; each side is a node or a compile-time value."""
 
     text: str
@@ -31,8 +30,7 @@ class Expectation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Record):
     """One line of a data block: the input it feeds and how it is computed.
 
     `formula` is nested tuples: `("column", name, span)`, `("columns", first, last, span)`,
@@ -44,8 +42,7 @@ class Column:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class DataSpec:
+class DataSpec(Record):
     """`data name = kind("path") { … }`."""
 
     name: str
@@ -57,8 +54,7 @@ class DataSpec:
     source: SourceFile
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSpec:
+class TrainingSpec(Record):
     """The train block: what is minimised, on which data, and the settings as written."""
 
     data: str | None
@@ -68,8 +64,7 @@ class TrainingSpec:
     learner: Learner | None = None
 
 
-@dataclass(eq=False)
-class Model:
+class Model(Record, frozen=False, eq=False, caches=True):
     """One file's graph.
 
     Attributes

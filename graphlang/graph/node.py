@@ -8,9 +8,9 @@ operands, so a list of nodes in topological order is the whole graph. Nodes are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from graphlang.records import Record, field
 from graphlang.source import Span
 from graphlang.types.tensor import TensorType
 
@@ -19,8 +19,7 @@ INPUT, PARAM, STATE, CONST, GRAD = "input", "param", "state", "const", "grad"
 LEAVES = frozenset({INPUT, PARAM, STATE, CONST})
 
 
-@dataclass(eq=False, slots=True, repr=False)
-class Node:
+class Node(Record, frozen=False, eq=False):
     """One value that flows.
 
     Attributes
@@ -75,8 +74,7 @@ class Node:
         return f"<{self.path} = {self.op}({operands}): {self.type}>"
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Record, frozen=False):
     """A box around nodes: a call of a network or gate, a loop, an iteration of it.
 
     Attributes
@@ -107,8 +105,7 @@ class Scope:
     outputs: list[Node] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class GateRule:
+class GateRule(Record, frozen=False):
     """A gate's hand-written backward pass, to be put in place of its body's derivative.
 
     `template` is a graph of its own. Its inputs are `placeholders`: pairs of a stand-in and what it stands

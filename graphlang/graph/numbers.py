@@ -9,18 +9,17 @@ in any order, or at once. `plan/tape.py` lays such a graph out for those who wal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
+from graphlang.records import Record
 from graphlang.types.tensor import DType
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Record):
     """What steps have in common: the operation, and the attributes that are no numbers."""
 
     op: Op
@@ -33,8 +32,7 @@ class Kind:
         return (*(w.name for w in self.op.wires), *self.numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """Steps of one kind.
 
     Attributes
@@ -58,8 +56,7 @@ class Group:
     turns: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class NumberGraph:
+class NumberGraph(Record):
     """A graph of numbers.
 
     Attributes

@@ -21,9 +21,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from graphlang.records import Record, field
 from graphlang.types.dims import Sizes
 from graphlang.types.tensor import TensorType
 
@@ -74,8 +74,7 @@ class RuleError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class WireParameter:
+class WireParameter(Record):
     """An operand: its name and what it accepts (see the module's docstring)."""
 
     name: str
@@ -83,8 +82,7 @@ class WireParameter:
     is_variadic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AttrParameter:
+class AttrParameter(Record):
     """An attribute: its name, the text of its annotation, and its default (`REQUIRED` if none)."""
 
     name: str
@@ -92,8 +90,7 @@ class AttrParameter:
     default: Any = REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Record):
     """Operands to test an operation on.
 
     `shapes` has one shape per operand; entries are drawn from `low` to `high`; `dtypes` are letters per
@@ -107,8 +104,7 @@ class Sample:
     high: float = 2.0
 
 
-@dataclass(eq=False, slots=True)
-class Op:
+class Op(Record, frozen=False, eq=False):
     """One primitive operation. Calling it with wires adds a node; with arrays, evaluates it.
 
     `is_random` says that the kernel takes a `seed` from the run, `needs_dtype` that it takes the `dtype`,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from graphlang.records import Record
 
 # What NumPy's types are in C.
 C_TYPES = {"?": "uint8_t", "B": "uint8_t", "i": "int32_t", "l": "int64_t", "f": "float", "d": "double"}
@@ -135,16 +136,14 @@ def has_formula(function: str, kind: str) -> bool:
     return function in _FORMULAS or (function in _FLOAT_FORMULAS and kind in _FLOATS)
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Record):
     """How an array is walked: the letter of its type, and the bytes from one entry to the next per axis."""
 
     kind: str
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record):
     """A function of entries, each that of an array given by its number, with a result in another."""
 
     function: str
@@ -154,8 +153,7 @@ class Step:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Record):
     """What is done at each place of a shape, the axis that varies fastest last."""
 
     shape: tuple[int, ...]
@@ -223,8 +221,7 @@ class Loop:
         return f"p{k}[j * {a.strides[-1] // _SIZES[a.kind]}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Record):
     """Sums (`add`), maxima or minima along some axes of an array: those in which `out` does not move."""
 
     function: str

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from graphlang.records import Record
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+
+class Listing(Record):
     """One step of training, for batches of one size, as statements over arrays that are made once.
 
     Attributes

@@ -15,7 +15,6 @@ operation gives for numbers (`plan/spelled.py`), the text computes what the inte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
 from graphlang.collector import paused_collector
@@ -23,6 +22,7 @@ from graphlang.graph.node import Node
 from graphlang.graph.numbers import is_number, is_spelled
 from graphlang.plan.schedule import Plan, Step
 from graphlang.plan.spelled import attribute_texts, number_literal, speller
+from graphlang.records import Record
 from graphlang.types.tensor import DType
 
 # Steps in a chunk. The backward pass reads nearly every value of the forward pass; where both are in one
@@ -36,8 +36,7 @@ LEAST = 4
 DEEPEST = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Record):
     """Steps `start` to `stop` of a plan as a function.
 
     Attributes

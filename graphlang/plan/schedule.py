@@ -7,7 +7,6 @@ tool, bit for bit. Sizes may still be symbolic: `resolve` puts numbers in once t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from graphlang.collector import paused_collector
@@ -15,6 +14,7 @@ from graphlang.graph.dag import ancestors
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
 from graphlang.plan.combine import find
+from graphlang.records import Record
 from graphlang.types.dims import Dim, substitute
 
 
@@ -28,8 +28,7 @@ class Step(NamedTuple):
     frees: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What to compute for a set of wanted nodes.
 
     Attributes

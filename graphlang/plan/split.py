@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -25,6 +24,7 @@ from graphlang.graph.node import CONST, INPUT, Node
 from graphlang.ops.rules import elementwise
 from graphlang.plan.combine import find
 from graphlang.plan.schedule import resolve
+from graphlang.records import Record
 from graphlang.types.dims import Dim, names_of
 from graphlang.types.tensor import DType, TensorType
 
@@ -38,8 +38,7 @@ class Role(Enum):
     AFTER = "after"
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Record):
     """A graph in two: what is computed for each part of the rows, and what is computed from their sums.
 
     Attributes

@@ -13,7 +13,6 @@ The formulas themselves are the operations' spellings; `plan/c_text.py` turns th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,10 @@ from graphlang.collector import paused_collector
 from graphlang.graph.node import Node
 from graphlang.graph.numbers import Group, Kind, NumberGraph, kind_of
 from graphlang.plan.schedule import Plan
+from graphlang.records import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Tape:
+class Tape(Record):
     """Steps in runs.
 
     Attributes

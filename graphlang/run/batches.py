@@ -7,13 +7,13 @@ of an epoch, and an exported script draws the same batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import DataSpec, Model
+from graphlang.records import Record
 from graphlang.run import datasets, feeds
 from graphlang.run.rows import Rows
 from graphlang.types.tensor import DType
@@ -154,8 +154,7 @@ class Feed:
 # --- order ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Record):
     """The rows to learn from and the rows held out, each in the order of the data.
 
     None for `learn` means all rows; `held` is then empty.

@@ -6,7 +6,6 @@ What is fed gives values to free sizes: `x: [N, 3]` fed with shape [5, 3] means 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,13 @@ import numpy as np
 from graphlang.diagnostics import Label, Problems
 from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
+from graphlang.records import Record
 from graphlang.run.files import did_you_mean, listed, printable
 from graphlang.types.dims import Dim, names_of, solve, substitute
 from graphlang.types.tensor import DType, shape_text
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Record):
     """One input with the array it is to have."""
 
     node: Node
@@ -33,8 +32,7 @@ class _Given:
         return f"the default of `{self.node.path}`" if self.is_default else f"`{self.node.path}`"
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
+class _Bound(Record):
     """A free size's value and the input that gave it."""
 
     value: int

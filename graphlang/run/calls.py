@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from graphlang.records import Record
 
 _CALL = re.compile(r"(c\d+)\(")
 # A new name for what may be a view of an array that stays.
 _VIEW = re.compile(r"(v\d+) = ([cvx]\d+)(\.T|\.(transpose|reshape)\([-\d, ()]*\)|\[[-\d, .:None]*\])$")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """A function that fills `out`, entry by entry from `operands` or by folding the one there is.
 
     Attributes

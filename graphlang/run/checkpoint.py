@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from graphlang.diagnostics import Problems
 from graphlang.files import replace_file
 from graphlang.graph.learner import TrainingStep
+from graphlang.records import as_dict
 from graphlang.run.files import Place, printable
 from graphlang.run.npy_reader import read_npz, write_npz
 from graphlang.run.train import Progress, Trainer
@@ -191,7 +191,7 @@ def _meta(array: np.ndarray | None) -> dict[str, Any] | None:
 
 def _identity(trainer: Trainer) -> dict[str, Any]:
     """What has to be the same when a run is taken up again. A longer training is fine: it goes on."""
-    settings = asdict(trainer.settings)
+    settings = as_dict(trainer.settings)
     for name in ("epochs", "patience"):
         settings.pop(name)
     return {

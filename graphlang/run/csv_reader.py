@@ -18,12 +18,12 @@ import io
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from graphlang.records import Record, field
 from graphlang.run.files import Place, is_readable_file, listed, printable, read_text, reason
 from graphlang.source import SourceFile, Span
 
@@ -37,8 +37,7 @@ _EXACT = float(2**53)
 _LONGEST_LINE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class CsvHeader:
+class CsvHeader(Record):
     """What the first line says: names of the columns (None: they are numbered), how many, the delimiter."""
 
     names: tuple[str, ...] | None
@@ -46,8 +45,7 @@ class CsvHeader:
     delimiter: str
 
 
-@dataclass(slots=True)
-class CsvTable:
+class CsvTable(Record, frozen=False):
     """A CSV file's rows.
 
     Attributes

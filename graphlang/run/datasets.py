@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphlang.diagnostics import Label, Problems
 from graphlang.generators import GENERATORS
 from graphlang.graph.model import Column, DataSpec, Model
 from graphlang.graph.node import INPUT, Node
+from graphlang.records import Record
 from graphlang.run.binding import entries_trouble
 from graphlang.run.columns import meant_columns, only_column, references
 from graphlang.run.files import Place, did_you_mean, listed, printable
@@ -29,8 +29,7 @@ from graphlang.types.tensor import DType, shape_text
 _MAX_ROWS = 10_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(Record):
     """A data source as arrays.
 
     Attributes

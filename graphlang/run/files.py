@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from graphlang.diagnostics import Label, Problems
 from graphlang.diagnostics.suggest import nearest
+from graphlang.records import Record
 from graphlang.source import SourceFile, Span
 
 # More than this in one array is taken for a mistake, or an attack, rather than read.
 MAX_BYTES = 16 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record):
     """Where to report what is wrong with a file: a code of the catalogue, and where the file is named."""
 
     problems: Problems

@@ -7,7 +7,6 @@ do. The results have the same bits as one update after the other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from graphlang.graph.dag import between
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.node import Node
+from graphlang.records import Record
 from graphlang.run.code import Code
 from graphlang.run.layout import Layout
 from graphlang.run.spellings import ELEMENTWISE, elementwise
@@ -25,8 +25,7 @@ from graphlang.run.threads import Threads
 PIECE = 32_768
 
 
-@dataclass(frozen=True, slots=True)
-class FlatUpdate:
+class FlatUpdate(Record):
     """The update of one parameter, which does for all.
 
     `body` are the steps on whole parameters in order, `scalars` what they read besides.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from graphlang.diagnostics import Label, Problems
 from graphlang.graph.model import Column, DataSpec
 from graphlang.graph.op import REQUIRED, Op, RuleError
 from graphlang.ops import registry
+from graphlang.records import Record, field
 from graphlang.run.columns import meant_columns
 from graphlang.run.files import Place, listed
 from graphlang.run.row_wise import ROW_BY_ROW, ROWS, keeps_rows_apart
@@ -39,8 +39,7 @@ _KERNEL_ERRORS = (
 )
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Record, frozen=False):
     """The lines of one data block while they are computed.
 
     Attributes
@@ -180,8 +179,7 @@ class Block:
         self.problems.error("E0807", self.span, message, suggestion=suggestion)
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
+class _Value(Record):
     """A formula's value with its type, in which the row axis is symbolic, and its text for messages."""
 
     array: np.ndarray

@@ -9,7 +9,6 @@ model is run by the interpreter. Each computes the same bits.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +21,7 @@ from graphlang.plan.course import course_of
 from graphlang.plan.number_function import is_of_numbers
 from graphlang.plan.schedule import Plan, make_plan
 from graphlang.plan.tape import numbers_of, schedule
+from graphlang.records import Record
 from graphlang.run.interpreter import Executable
 from graphlang.run.pieces import Pieces
 from graphlang.run.walker import Walker, is_wide
@@ -160,8 +160,7 @@ class Function:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
+class _Planned(Record):
     """A differentiated model, and the plan of its scalar and of the gradients of the arguments."""
 
     model: Model

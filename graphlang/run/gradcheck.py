@@ -9,13 +9,13 @@ them is accepted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
+from graphlang.records import Record
 from graphlang.run.interpreter import Executable
 from graphlang.run.session import Evaluation
 
@@ -25,8 +25,7 @@ RELATIVE = 1e-5
 ROUNDING = 200.0
 
 
-@dataclass(frozen=True, slots=True)
-class EntryCheck:
+class EntryCheck(Record):
     """One entry of one node.
 
     Attributes

@@ -18,11 +18,11 @@ import re
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from typing import IO, Any
 
 import numpy as np
 
+from graphlang.records import Record
 from graphlang.run.files import MAX_BYTES, Place, is_readable_file, printable, reason
 
 _DTYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|U\d{1,6})\Z")
@@ -52,8 +52,7 @@ class BadArrayError(ValueError):
     """What is wrong with an array's bytes; turned into a diagnostic before it leaves this module."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayHeader:
+class ArrayHeader(Record):
     """What an array's header declares, and where its numbers begin."""
 
     dtype: np.dtype[Any]
@@ -95,8 +94,7 @@ def read_npy_header(path: str, place: Place) -> ArrayHeader | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """An array in a `.npz` file: its header, and where its numbers begin in the file (None: compressed)."""
 
     header: ArrayHeader

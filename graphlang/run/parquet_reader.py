@@ -7,16 +7,15 @@ asked for; a gap in a column that nobody uses is no mistake.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from graphlang.records import Record, field
 from graphlang.run.files import MAX_BYTES, Place, is_readable_file, printable, reason
 
 
-@dataclass(slots=True)
-class ParquetTable:
+class ParquetTable(Record, frozen=False):
     """A Parquet file's columns.
 
     Attributes

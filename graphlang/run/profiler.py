@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from graphlang.graph.node import Node
+from graphlang.records import Record
 from graphlang.run.interpreter import Executable
 
 # Rows and columns of the product that says how fast the machine is.
 PRODUCT = 1024
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(Record, frozen=False):
     """What one step took: seconds, and the bytes of its operands and its result."""
 
     node: Node

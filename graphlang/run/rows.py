@@ -11,16 +11,15 @@ differently from the same file in memory.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import Column, DataSpec
+from graphlang.records import Record, replace
 from graphlang.run import streamed_table
 from graphlang.run.columns import meant_columns, references
 from graphlang.run.datasets import classes_of, lines_of, load_data, open_header, path_of
@@ -33,8 +32,7 @@ from graphlang.source import SourceFile, Span
 _KINDS = {".csv": "csv", ".npz": "npz", ".npy": "npy", ".parquet": "parquet"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Record):
     """What a data source feeds to the inputs of a model, row by row.
 
     Attributes
@@ -109,7 +107,7 @@ class Rows:
         held = {name: np.concatenate([self.held[name], added]) for name, added in more.items()}
         count = len(next(iter(held.values())))
         classes_of = {name: c for name, c in self.classes_of.items() if name in held}
-        return dataclasses.replace(self, count=count, names=tuple(held), held=held, classes_of=classes_of)
+        return replace(self, count=count, names=tuple(held), held=held, classes_of=classes_of)
 
     def _taken(self, indices: np.ndarray, problems: Problems) -> dict[str, np.ndarray] | None:
         taken = {name: array[indices] for name, array in self.held.items()}
@@ -169,7 +167,7 @@ def _on_file(spec: DataSpec, path: str, problems: Problems) -> DataSpec | None:
         return None
     # Options are about the file that is replaced, unless the other one is of the same kind.
     options = spec.options if kind == spec.kind else {}
-    return dataclasses.replace(spec, kind=kind, path=path, options=options, source=SourceFile(path, "", None))
+    return replace(spec, kind=kind, path=path, options=options, source=SourceFile(path, "", None))
 
 
 def _checked(indices: np.ndarray | Sequence[int], count: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from graphlang.graph.node import Node
 from graphlang.plan.number_function import is_of_numbers
 from graphlang.plan.schedule import Plan, make_plan, resolve
 from graphlang.plan.tape import make_tape
+from graphlang.records import Record, field
 from graphlang.run.interpreter import Executable
 from graphlang.types.tensor import DType
 
 DEFAULT_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Record):
     """An expectation with what was found."""
 
     expectation: Expectation
@@ -31,8 +30,7 @@ class Checked:
     right: Any
 
 
-@dataclass(slots=True)
-class Evaluation:
+class Evaluation(Record, frozen=False):
     """What a run computed.
 
     Attributes

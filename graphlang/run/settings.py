@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from graphlang.graph.model import TrainingSpec
+from graphlang.records import Record, names_of, replace
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Record):
     """The settings of a training run.
 
     Attributes
@@ -38,7 +37,7 @@ class Settings:
 
 def settings_of(spec: TrainingSpec | None, given: Mapping[str, Any]) -> Settings:
     """The train block's settings, those that are `given` (and not None) in their place."""
-    names = Settings.__slots__
+    names = names_of(Settings())
     written: dict[str, Any] = dict(spec.settings) if spec is not None else {}
     found = {k: v for k, v in written.items() if k in names and v is not None}
     found |= {k: v for k, v in given.items() if k in names and v is not None}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from graphlang.graph.node import Node
 from graphlang.ops import im2col
 from graphlang.ops.windows import borders, pair, places
+from graphlang.records import Record
 from graphlang.run.memory import Order, order_of, order_of_result
 from graphlang.run.operand import Operand, Spelling, Writer
 
@@ -67,8 +67,7 @@ def _call(w: Writer, function: Any, *arrays: np.ndarray) -> str:
 # --- patches -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Record):
     """The patches of some images as a matrix, and the statements that gather them."""
 
     start: int

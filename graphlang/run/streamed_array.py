@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from graphlang.records import Record
 from graphlang.run.npy_reader import ArrayHeader, BadArrayError, fill
 
 
-@dataclass(frozen=True, slots=True)
-class StreamedArray:
+class StreamedArray(Record):
     """The rows of an array in a file, in C order and not compressed.
 
     Attributes

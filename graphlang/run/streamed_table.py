@@ -7,10 +7,10 @@ compressed, or texts (whose class numbers are those of all rows) are read once, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from graphlang.records import Record, field
 from graphlang.run.files import Place, is_readable_file, printable, reason
 from graphlang.run.npy_reader import (
     ArrayHeader,
@@ -30,8 +30,7 @@ STREAM_ABOVE = 64 << 20
 MEMORY_LIMIT = 4 << 30
 
 
-@dataclass(slots=True)
-class StreamedTable:
+class StreamedTable(Record, frozen=False):
     """A file of which any rows can be had as a table.
 
     Attributes

@@ -6,7 +6,6 @@ The answers are arrays; `plot/surface.py` says what they are for a picture.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from graphlang.graph.dag import ancestors
 from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
 from graphlang.plan.schedule import make_plan
+from graphlang.records import Record
 from graphlang.run import feeds
 from graphlang.run.interpreter import Executable
 
@@ -25,8 +25,7 @@ _MARGIN = 0.15
 _USUAL = (-3.0, 3.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Record):
     """Places at which a model is asked.
 
     Attributes

@@ -7,12 +7,12 @@ that was opened with `is_header_only` knows the names but has no rows to give.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from graphlang.generators import GENERATORS
+from graphlang.records import Record, field
 from graphlang.run.csv_reader import read_csv, read_csv_header
 from graphlang.run.files import Place
 from graphlang.run.npy_reader import read_npy, read_npy_header, read_npz, read_npz_headers
@@ -22,8 +22,7 @@ from graphlang.run.parquet_reader import open_parquet
 Fetch = Callable[[int, Place], "np.ndarray | None"]
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Record, frozen=False):
     """Columns by name or number.
 
     Attributes

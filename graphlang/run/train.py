@@ -11,19 +11,20 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import islice
 from threading import Thread
 from typing import Any
 
 import numpy as np
 
+from graphlang import records
 from graphlang.diagnostics import GraphlangError
 from graphlang.graph.dag import ancestors
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
+from graphlang.records import field
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
@@ -43,8 +44,7 @@ _SHARED_UPDATE = 1 << 20
 _SHORT, _LONG = 1.0, 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(records.Record):
     """What an epoch came to; one line of the log.
 
     Attributes
@@ -74,8 +74,7 @@ class Record:
         return self.loss if self.holdout is None else self.holdout["loss"]
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(records.Record, frozen=False):
     """All of a training run that changes.
 
     Attributes

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlang import records
 from graphlang.learning import Training, with_rows
 from graphlang.plot.surface import Kind
 from graphlang.run.surface import make_grid
@@ -74,7 +75,7 @@ class Added:
 
 def add(training: Training, shown: Map | None, points: Sequence[Point]) -> Added:
     """Add points to a run's data; those that do not fit the model are left out."""
-    fresh = replace(training, progress=training.trainer.start())
+    fresh = records.replace(training, progress=training.trainer.start())
     found = _fields_of(training, shown) if shown is not None else "There is no map to click into."
     if shown is None or not isinstance(found, Fields):
         return Added(fresh, shown, None, {"none": found, "used": []})

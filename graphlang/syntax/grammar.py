@@ -16,7 +16,6 @@ import os
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,8 @@ from lark.grammar import NonTerminal, Rule, RuleOptions, Terminal
 from lark.lexer import PatternStr
 from lark.parse_tree_builder import ParseTreeBuilder
 from lark.parsers.lalr_analysis import Shift
+
+from graphlang.records import Record
 
 # Counts changes of the cache's own layout; the grammar's text is part of the key anyway.
 _FORMAT = "4"
@@ -43,8 +44,7 @@ class Bundle:
         self.children = children
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(Record):
     """Everything that reading a file needs.
 
     Attributes

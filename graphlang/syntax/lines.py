@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
+from graphlang.records import Record
 from graphlang.syntax.grammar import Grammar
 from graphlang.syntax.token import Token
 
@@ -39,8 +39,7 @@ _OPERATORS = frozenset((
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shape:
+class Shape(Record, eq=False):
     """The types of a statement's tokens and its _END, what matches it, and what picks its names."""
 
     kinds: tuple[str, ...]

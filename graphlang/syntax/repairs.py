@@ -9,12 +9,12 @@ repaired, so that reading goes on as if ours had been written; a character witho
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from graphlang.records import Record
 
-@dataclass(frozen=True, slots=True)
-class Slip:
+
+class Slip(Record):
     """What is wrong with a token, from character `at` to `end` of it; to its last one if `end` is None.
 
     Unless the slip is repaired, the parser keeps quiet about what follows from it.

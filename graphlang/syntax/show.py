@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Problems
+from graphlang.records import names_of
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
-from graphlang.syntax.record import names_of
 from graphlang.syntax.tokens import tokenize
 
 

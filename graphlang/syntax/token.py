@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from graphlang.records import Record, field
 from graphlang.syntax.tree import Comment
 
 # Keywords that begin a statement: at the start of a line inside `(` or `[` they show that it is never closed.
@@ -31,8 +30,7 @@ class Token:
         return f"{self.type}({self.text!r}, {self.start}-{self.end})"
 
 
-@dataclass(slots=True)
-class Tokens:
+class Tokens(Record, frozen=False):
     """What `tokenize` found: tokens with an _END after every statement, and what stands beside them.
 
     `docs` gives the comment block directly above the statement that starts at an offset; `faults` are the

@@ -10,28 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphlang.records import Record, field, names_of
 from graphlang.source import SourceFile, Span
-from graphlang.syntax.record import RecordType, names_of, option, parts_of
 
 MAX_DEPTH = 100
 
 
-class Syntax(metaclass=RecordType):
+class Syntax(Record, guarded=False):
     """Anything with a place in the text."""
 
     span: Span
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return all(getattr(self, f) == getattr(other, f) for f in names_of(self))
-
-    def __hash__(self) -> int:
-        return hash(tuple([getattr(self, f) for f in names_of(self)]))
-
-    def __repr__(self) -> str:
-        told = ", ".join(f"{f}={getattr(self, f)!r}" for f in names_of(self))
-        return f"{type(self).__name__}({told})"
 
 
 class Ident(Syntax):
@@ -46,7 +34,7 @@ class Ident(Syntax):
 class Expr(Syntax):
     """Anything that has a value. `depth` is its height, at most `MAX_DEPTH`."""
 
-    depth: int = option(default=1, kw_only=True)
+    depth: int = field(default=1, kw_only=True, repr=False, compare=False)
 
 
 class Name(Expr):
@@ -410,7 +398,40 @@ def walk(root: Syntax) -> Iterator[Syntax]:
     while stack:
         node = stack.pop()
         yield node
-        below: list[Syntax] = parts_of(node)
+        below = _parts_of(node)
         if below:
             below.reverse()
             stack += below
+
+
+def _parts_of(node: Syntax) -> list[Syntax]:
+    """The nodes that a node holds, in the order of its fields."""
+    kind = type(node)
+    names = _PARTS.get(kind)
+    if names is None:
+        names = _PARTS[kind] = tuple([n for n in names_of(node) if _kind_of(kind, n) not in _PLAIN])
+    found: list[Syntax] = []
+    for name in names:
+        value = getattr(node, name)
+        if type(value) is tuple:
+            found += value
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def _kind_of(kind: type, name: str) -> str:
+    """What is written behind the colon of a field."""
+    # Not imported until a tree is walked: it takes milliseconds.
+    from inspect import get_annotations
+
+    found = {n: str(written) for c in reversed(kind.__mro__) for n, written in get_annotations(c).items()}
+    return found[name]
+
+
+# For each class the names of its fields that may hold nodes.
+_PARTS: dict[type, tuple[str, ...]] = {}
+# Annotations of fields that hold none.
+_PLAIN = frozenset(
+    ("Span", "SourceFile", "str", "str | None", "tuple[str, ...]", "bool", "int", "int | float")
+)

@@ -13,9 +13,9 @@ sizes agree only for the value that a default gives to a free name, the agreemen
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import total_ordering
 
+from graphlang.records import Record, field
 from graphlang.source import Span
 
 Size = "int | Dim"
@@ -24,8 +24,7 @@ Monomial = tuple[tuple["Atom", int], ...]
 
 
 @total_ordering
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(Record):
     """A free name, or `left op right` where op is `//` or `%`."""
 
     name: str
@@ -42,8 +41,7 @@ class Atom:
         return str(self) < str(other)
 
 
-@dataclass(frozen=True, slots=True)
-class Dim:
+class Dim(Record):
     """A size that depends on free names. Build one with `Dim.of("N")` and arithmetic."""
 
     terms: tuple[tuple[Monomial, int], ...]
@@ -259,8 +257,7 @@ def solve(size: int | Dim, value: int) -> tuple[str, int] | None:
     return (linear[0], found) if found >= 0 else None
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(Record):
     """`left == right` was needed at `span`, and holds for the default data."""
 
     left: int | Dim
@@ -268,8 +265,7 @@ class Constraint:
     span: Span | None
 
 
-@dataclass(slots=True)
-class Sizes:
+class Sizes(Record, frozen=False):
     """What is known about free sizes while a graph is built.
 
     Attributes

@@ -8,9 +8,9 @@ message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from graphlang.records import Record
 from graphlang.types.dims import Dim, Sizes, names_of, product, substitute
 
 Shape = tuple["int | Dim", ...]
@@ -24,8 +24,7 @@ class DType(StrEnum):
     BOOL = "bool"
 
 
-@dataclass(frozen=True, slots=True)
-class TensorType:
+class TensorType(Record):
     """Entries of `dtype` in an array of `shape`; `is_poison` for the type that silences follow-up errors."""
 
     dtype: DType

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlang.diagnostics.codes import CODES, SYNTAX, TEXT_AND_TOKENS
+from graphlang.records import names_of
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
 from graphlang.syntax.mistakes import ROWS
 from graphlang.syntax.parse import parse
-from graphlang.syntax.record import names_of
 
 BLOCKS = sorted((Path(__file__).parent / "language").glob("*.graph"))
 

@@ -10,9 +10,8 @@ of other languages, `declarations` and definitions, `expressions` and whole stat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphlang.diagnostics.diagnostic import Diagnostic, Label, Severity
+from graphlang.records import Record
 from graphlang.source import Span
 from graphlang.syntax.mistakes import declarations, expressions, habits
 from graphlang.syntax.mistakes.spot import Row, Said, Spot
@@ -23,8 +22,7 @@ __all__ = ["ROWS", "Mistake", "Spot", "explain"]
 ROWS: tuple[Row, ...] = (*habits.ROWS, *declarations.ROWS, *expressions.ROWS)
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Record):
     """A diagnostic for the user, and whether reading may go on with the culprit as a new statement."""
 
     diagnostic: Diagnostic

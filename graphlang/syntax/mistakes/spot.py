@@ -7,8 +7,8 @@ It is given a `Spot` and returns what it has `Said`, or None if the mistake is a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from graphlang.records import Record, field
 from graphlang.source import SourceFile
 from graphlang.syntax.token import STARTERS, Token
 
@@ -23,8 +23,7 @@ EXPRESSION_STARTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Record):
     """Where the parser stopped: token `at`, in the statement that begins with token `start`."""
 
     source: SourceFile
@@ -78,8 +77,7 @@ class Spot:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Record):
     """What a row has to say; the code comes from the row, the place is the culprit or `at`."""
 
     message: str
@@ -94,8 +92,7 @@ class Said:
 Recognise = Callable[[Spot], Said | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """One kind of mistake."""
 
     code: str
