@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,21 +16,22 @@ from graphlang.collector import paused_collector
 from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
 from graphlang.differentiate.differentiate import differentiate as differentiate
-from graphlang.differentiate.in_bulk import number_graph
 from graphlang.elaborate.elaborate import elaborate
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops.build import Builder
 from graphlang.ops.registry import find as find_op
 from graphlang.records import Record, field, replace
-from graphlang.run import datasets, feeds
-from graphlang.run import weights as stored
-from graphlang.run.function import Function
+from graphlang.run import feeds
 from graphlang.run.session import Evaluation, evaluate, leaves_of
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
 
+if TYPE_CHECKING:
+    from graphlang.run.function import Function
+
+# Stages that many files do without (data, weights, functions of numbers) are imported where they are called.
 DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 
 
@@ -242,6 +243,9 @@ def make_function(
         With everything that is wrong with the inputs, the data and the weights, when there is no scalar to
         differentiate, or the C compiler fails.
     """
+    from graphlang.differentiate.in_bulk import number_graph
+    from graphlang.run.function import Function
+
     scalar, remark = objective(model, of)
     graph = number_graph(model, scalar) if scalar is not None else None
     # A graph of numbers needs no node for each gradient, unless its functions have to ask NumPy.
@@ -296,6 +300,8 @@ def data_of(model: Model) -> DataSpec | None:
 
 
 def _from_data(model: Model, spec: DataSpec, rows: int | None, problems: Problems) -> dict[str, Any]:
+    from graphlang.run import datasets
+
     arrays = datasets.read_data(spec, problems)
     if arrays is None:
         return {}
@@ -307,6 +313,8 @@ def weights_of(model: Model, weights: str | Mapping[str, Any] | None, problems: 
     """Parameters and states from a file or by path, fitted to the model; empty for None."""
     if weights is None:
         return {}
+    from graphlang.run import weights as stored
+
     found = stored.read_weights(weights, problems) if isinstance(weights, str) else dict(weights)
     return stored.fit_weights(model, found, problems) if found else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -18,5 +17,8 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     swapped = [c for c in pool if c != name and sorted(c) == sorted(name)]
     if swapped:  # letters in another order, as in `tahn`
         pool = swapped
+    # Most files have no misspelt name.
+    import difflib
+
     found = difflib.get_close_matches(name, pool, n=1, cutoff=0.5 if len(name) <= 3 else 0.6)
     return found[0] if found else None

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Outcome, Problems
@@ -73,7 +72,7 @@ class Std(Module):
         self.index: dict[str, tuple[str, str, int]] = {}
         self.kinds: dict[str, str] = {}
         for stem in stems:
-            text = (files("graphlang") / "std" / f"{stem}.graph").read_text(encoding="utf-8")
+            text = _std_text(stem)
             for match in re.finditer(r"^(gate|network|init|optimizer)\s+(\w+)", text, re.MULTILINE):
                 self.index[match.group(2)] = (stem, text, match.start())
                 self.kinds[match.group(2)] = match.group(1)
@@ -100,6 +99,14 @@ class Std(Module):
         found = Definition(name, DEFINITIONS[type(syntax)], syntax, self)  # type: ignore[arg-type]
         self.own[name] = found
         return found
+
+
+def _std_text(stem: str) -> str:
+    """Text of one of the library's files."""
+    place = os.path.join(os.path.dirname(os.path.dirname(__file__)), "std", f"{stem}.graph")
+    # Unlike `open` it reads from a zip file too, and unlike `importlib.resources` it is there already.
+    loader: Any = __spec__.loader
+    return str(loader.get_data(place), "utf-8")
 
 
 def _only(text: str, start: int) -> str:

@@ -58,4 +58,4 @@ def _is_own(place: Path) -> bool:
 
 def _place(path: str) -> Path:
     key = hashlib.sha256(os.path.realpath(path).encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    return cache_folder() / f"play-{key}.json"
+    return Path(cache_folder()) / f"play-{key}.json"

@@ -1,38 +1,29 @@
-"""The grammar made ready: finds `graphlang.lark`, lets Lark build its LALR(1) tables once, and keeps them.
+"""The grammar made ready: finds `graphlang.lark`, has Lark build its LALR(1) tables once, and keeps them.
 
 Building the tables takes Lark about a quarter of a second, which is too much for a command that answers in
-a tenth. So what Lark computed is written to the user's cache folder as plain JSON, under a name that
-changes with the grammar, Lark and Python. The cache is never trusted: whatever cannot be read, or does not
-carry the checksum that it should, is ignored and made again; a folder that cannot be written is no error.
+a tenth. So what Lark computed (`tables.py`) is written to the user's cache folder as plain JSON, under a name
+that changes with the grammar and Python; where it is found there, Lark is not even imported. The cache is
+never trusted: whatever cannot be read, or does not carry the checksum that it should, is ignored and made
+again; a folder that cannot be written is no error.
 
 Invariant: a grammar from the cache and one built afresh parse every text alike.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import sys
-import tempfile
+import zlib
+from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
-
-import lark
-from lark.grammar import NonTerminal, Rule, RuleOptions, Terminal
-from lark.lexer import PatternStr
-from lark.parse_tree_builder import ParseTreeBuilder
-from lark.parsers.lalr_analysis import Shift
 
 from graphlang.records import Record
 
 # Counts changes of the cache's own layout; the grammar's text is part of the key anyway.
-_FORMAT = "4"
-
-# Tokens that no rule mentions and that Lark would drop: each stands for a mistake to report.
-_MISTAKES = ("POINT_FIRST", "MALFORMED_NUMBER", "UNCLOSED_STRING", "WRONG_QUOTES", "FOREIGN", "STRAY")
+_FORMAT = "5"
 
 
 class Bundle:
@@ -40,8 +31,36 @@ class Bundle:
 
     __slots__ = ("children",)
 
-    def __init__(self, name: str, children: list[Any]) -> None:
+    def __init__(self, children: list[Any]) -> None:
         self.children = children
+
+
+class Production(Record):
+    """One alternative of a rule, and how Lark shapes its parts.
+
+    Attributes
+    ----------
+    origin : str
+        The rule.
+    size : int
+        How many symbols it has.
+    makes : str
+        The rule or alternative that names what makes its value.
+    is_single : bool
+        Whether one part alone is its own value (`?rule`).
+    picked : tuple of (int, bool, int), or None
+        The parts that are taken: which, whether it is a `Bundle` whose children are taken in its place, and
+        how many Nones come before, for what is optional and absent. None if all are, as they are.
+    gaps : int
+        How many Nones come at the end.
+    """
+
+    origin: str
+    size: int
+    makes: str
+    is_single: bool
+    picked: tuple[tuple[int, bool, int], ...] | None
+    gaps: int
 
 
 class Grammar(Record):
@@ -54,39 +73,36 @@ class Grammar(Record):
         operators and punctuation, whose types are in `literals`.
     words, literals : dict of str to str
         Token types of the keywords, and of operators and punctuation.
-    rules : list of Rule
-        The productions, as Lark expanded them.
+    rules : list of Production
     actions : list of dict
         Lark's LALR(1) table: for each state and symbol the state to shift to, or `~r` to reduce by
         `rules[r]`.
     start : int
         The state to begin with.
-    builder : ParseTreeBuilder
-        Lark's own shaping of rules (inlining, placeholders); `builder.create_callback(object)` gives the
-        function that makes the value of each rule from the methods of `object`.
     """
 
     scanner: re.Pattern[str]
     words: dict[str, str]
     literals: dict[str, str]
-    rules: list[Rule]
+    rules: list[Production]
     actions: list[dict[str, int]]
     start: int
-    builder: ParseTreeBuilder
 
 
 @lru_cache(maxsize=1)
 def load_grammar() -> Grammar:
     """The grammar of the language, from the cache if it is there."""
     text = grammar_text()
-    place = cache_folder() / f"grammar-{_key(text)}.json"
+    place = os.path.join(cache_folder(), f"grammar-{_key(text)}.json")
     data = _read(place)
     if data is not None:
         try:
             return _revive(data)
-        except Exception:  # A file with the right checksum that this Lark still cannot use: make it again.
+        except Exception:  # A file with the right checksum that cannot be used all the same: make it again.
             pass
-    data = _build(text)
+    from graphlang.syntax.tables import make_tables
+
+    data = make_tables(text)
     _write(place, data)
     # The data goes through JSON here as well, so that both ways give the same grammar.
     return _revive(json.loads(json.dumps(data)))
@@ -94,149 +110,49 @@ def load_grammar() -> Grammar:
 
 def grammar_text() -> str:
     """Text of `graphlang.lark`: inside the package in a wheel, beside it in a checkout."""
-    here = Path(__file__)
-    # Plain paths first: `importlib.resources` costs 3 ms, and only an installation in a zip file needs it.
-    for package in (here.parents[1], here.parents[2]):
-        place = package / "grammar" / "graphlang.lark"
-        if place.is_file():
-            return place.read_text(encoding="utf-8")
-    from importlib.resources import files
-
-    packed = files("graphlang") / "grammar" / "graphlang.lark"
-    if packed.is_file():
-        return packed.read_text(encoding="utf-8")
+    package = os.path.dirname(os.path.dirname(__file__))
+    # Unlike `open` it reads from a zip file too, and unlike `importlib.resources` it is there already.
+    loader: Any = __spec__.loader
+    for folder in (package, os.path.dirname(package)):
+        with suppress(OSError):
+            return str(loader.get_data(os.path.join(folder, "grammar", "graphlang.lark")), "utf-8")
     raise FileNotFoundError("graphlang.lark is missing from this installation")
 
 
-def cache_folder() -> Path:
+def cache_folder() -> str:
     """Where this user's caches belong: `$GRAPHLANG_CACHE_DIR`, or the platform's usual place."""
     chosen = os.environ.get("GRAPHLANG_CACHE_DIR")
     if chosen:
-        return Path(chosen)
+        return chosen
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "graphlang"
-    home = Path(os.path.expanduser("~"))
+        return os.path.join(base, "graphlang")
+    home = os.path.expanduser("~")
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "graphlang" / "Cache"
+        local = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+        return os.path.join(local, "graphlang", "Cache")
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "graphlang"
-    return home / ".cache" / "graphlang"
-
-
-# --- building ------------------------------------------------------------------------------------
-
-
-class _KeepMistakes:
-    """Tells Lark to keep the tokens of `_MISTAKES` (the interface is that of a token filter)."""
-
-    always_accept = _MISTAKES
-
-    def process(self, stream: Any) -> Any:
-        return stream
-
-
-def _build(text: str) -> dict[str, Any]:
-    """Let Lark read the grammar and compute its tables; what is needed of them as JSON values."""
-    made = lark.Lark(text, parser="lalr", lexer="basic", maybe_placeholders=True, postlex=_KeepMistakes())
-    table = made.parser.parser._parse_table
-    rules = sorted(made.rules, key=lambda rule: (rule.origin.name, rule.order, str(rule)))
-    index = {rule: number for number, rule in enumerate(rules)}
-    symbols = sorted({symbol for row in table.states.values() for symbol in row})
-    code = {symbol: number for number, symbol in enumerate(symbols)}
-    return {
-        **_scanner(list(made.terminals)),
-        "rules": [_plain(rule) for rule in rules],
-        "symbols": symbols,
-        "states": _states(table, code, index),
-        "start": 0,
-    }
-
-
-def _states(table: Any, code: dict[str, int], index: dict[Rule, int]) -> list[list[list[int]]]:
-    """All states, numbered as they are reached, because Lark's own numbers change with every run."""
-    order = [table.start_states["start"]]
-    number = {order[0]: 0}
-    for state in order:
-        row = table.states[state]
-        for symbol in sorted(row):
-            action, target = row[symbol]
-            if action is Shift and target not in number:
-                number[target] = len(order)
-                order.append(target)
-    return [_row(table.states[state], code, index, number) for state in order]
-
-
-def _row(
-    row: dict[str, Any], code: dict[str, int], index: dict[Rule, int], number: dict[int, int]
-) -> list[list[int]]:
-    """One state: its symbols, and for each what to do."""
-    symbols = sorted(row)
-    does = [
-        number[target] if action is Shift else ~index[target]
-        for action, target in map(row.__getitem__, symbols)
-    ]
-    return [[code[symbol] for symbol in symbols], does]
-
-
-def _plain(rule: Rule) -> list[Any]:
-    """A production as JSON values."""
-    options = rule.options
-    return [
-        rule.origin.name,
-        [[s.name, s.is_term, getattr(s, "filter_out", False)] for s in rule.expansion],
-        rule.alias,
-        rule.order,
-        [options.keep_all_tokens, options.expand1, list(options.empty_indices)],
-    ]
-
-
-def _rule(plain: list[Any]) -> Rule:
-    """The inverse of `_plain`."""
-    origin, expansion, alias, order, (keep, expand1, gaps) = plain
-    symbols = [Terminal(name, out) if is_term else NonTerminal(name) for name, is_term, out in expansion]
-    options = RuleOptions(keep, expand1, None, None, tuple(gaps))
-    return Rule(NonTerminal(origin), symbols, order, alias, options)
-
-
-def _scanner(terminals: list[Any]) -> dict[str, Any]:
-    """One regular expression from Lark's terminals, in the order in which Lark's basic lexer tries them.
-
-    Fixed texts are one group: a dictionary tells them apart faster than a group for each of them.
-    """
-    terminals = sorted(
-        terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
-    )
-    fixed = {t.pattern.value: t.name for t in terminals if isinstance(t.pattern, PatternStr)}
-    words = {text: name for text, name in fixed.items() if text.isalpha()}
-    literals = {text: name for text, name in fixed.items() if text not in words}
-    groups = [
-        (t.priority, f"(?P<{t.name}>{t.pattern.to_regexp()})")
-        for t in terminals
-        if t.name not in fixed.values() and t.name != "SPACE"
-    ]
-    longest_first = sorted(literals, key=lambda text: (-len(text), text))
-    groups.append((-0.5, f"(?P<LITERAL>{'|'.join(map(re.escape, longest_first))})"))
-    groups.sort(key=lambda group: -group[0])
-    space = next(t.pattern.to_regexp() for t in terminals if t.name == "SPACE")
-    # EDGE lets spaces at the very end match too, in one step.
-    *others, stray = [group for _, group in groups]
-    pattern = f"(?:{space})?(?:{'|'.join(others)}|(?P<EDGE>\\Z)|{stray})"
-    return {"scanner": pattern, "words": words, "literals": literals}
+        return os.path.join(home, "Library", "Caches", "graphlang")
+    return os.path.join(home, ".cache", "graphlang")
 
 
 def _revive(data: dict[str, Any]) -> Grammar:
-    """A grammar from JSON values; the inverse of `_build`."""
-    rules = [_rule(plain) for plain in data["rules"]]
+    """A grammar from JSON values."""
     name = data["symbols"].__getitem__
     return Grammar(
         re.compile(data["scanner"]),
         data["words"],
         data["literals"],
-        rules,
+        [_production(*shape) for shape in data["rules"]],
         [dict(zip(map(name, symbols), does, strict=True)) for symbols, does in data["states"]],
         data["start"],
-        ParseTreeBuilder(rules, Bundle, maybe_placeholders=True),  # type: ignore[no-untyped-call]
     )
+
+
+def _production(
+    origin: str, size: int, makes: str, is_single: bool, picked: list[list[Any]] | None, gaps: int
+) -> Production:
+    taken = None if picked is None else tuple([(at, expands, before) for at, expands, before in picked])
+    return Production(origin, size, makes, is_single, taken, gaps)
 
 
 # --- the cache -----------------------------------------------------------------------------------
@@ -244,15 +160,20 @@ def _revive(data: dict[str, Any]) -> Grammar:
 
 def _key(text: str) -> str:
     """Names the cache file: everything that the tables depend on."""
-    parts = (_FORMAT, lark.__version__, sys.version, text)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return _checksum("\0".join((_FORMAT, sys.version, text)).encode())
 
 
-def _read(place: Path) -> dict[str, Any] | None:
+def _checksum(data: bytes) -> str:
+    """Tells files that were damaged, or that are of another version; not a defence against anybody."""
+    return f"{zlib.crc32(data):08x}{zlib.adler32(data):08x}{len(data):08x}"
+
+
+def _read(place: str) -> dict[str, Any] | None:
     """The cached data, or None if there is none that can be relied on."""
     try:
-        checksum, _, payload = place.read_bytes().partition(b"\n")
-        if hashlib.sha256(payload).hexdigest().encode() != checksum:
+        with open(place, "rb") as file:
+            checksum, _, payload = file.read().partition(b"\n")
+        if _checksum(payload).encode() != checksum:
             return None
         data = json.loads(payload)
     except (OSError, ValueError, RecursionError):
@@ -260,16 +181,18 @@ def _read(place: Path) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _write(place: Path, data: dict[str, Any]) -> None:
+def _write(place: str, data: dict[str, Any]) -> None:
     """Store the data, written beside and renamed, so that nobody ever reads half a file."""
+    from tempfile import mkstemp
+
     payload = json.dumps(data, separators=(",", ":"), sort_keys=True).encode()
-    checksum = hashlib.sha256(payload).hexdigest().encode()
+    folder = os.path.dirname(place)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".grammar-")
+        os.makedirs(folder, exist_ok=True)
+        handle, name = mkstemp(dir=folder, prefix=".grammar-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(checksum + b"\n" + payload)
+                file.write(_checksum(payload).encode() + b"\n" + payload)
             os.replace(name, place)
         except OSError:
             os.unlink(name)

@@ -20,14 +20,12 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import Any
 
-from lark.parse_tree_builder import ChildFilterLALR, ChildFilterLALR_NoPlaceholders, ExpandSingleChild
-
 from graphlang.collector import paused_collector
 from graphlang.diagnostics.diagnostic import Outcome, Problems
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.build import Builder
-from graphlang.syntax.grammar import Grammar, load_grammar
+from graphlang.syntax.grammar import Bundle, Grammar, Production, load_grammar
 from graphlang.syntax.lines import Line
 from graphlang.syntax.mistakes import Spot, explain
 from graphlang.syntax.routines import Make, Routine, compiled
@@ -75,9 +73,7 @@ class _Reader:
         self.states: list[int] = [grammar.start]
         self.values: list[Any] = []
         self.builder = Builder(source, found, problems, self.values)
-        # For what makes values, by its id, the positions of the parts that it looks at, if not all.
-        self.kept: dict[int, frozenset[int]] = {}
-        self.reductions = _reductions(grammar, self.builder, self.kept)
+        self.reductions = _Reductions(grammar, self.builder)
         # (state below, state, type of the next token): the state once all reductions are done that only pass
         # a value on.
         self.passed: dict[tuple[int, int, str], int] = {}
@@ -209,7 +205,7 @@ class _Reader:
         if routine is None or key in self.functions:
             return None
         actions, taken, states = routine
-        function = compiled(actions, kinds, self.kept, self.builder.of_tokens)
+        function = compiled(actions, kinds, self.reductions.kept, self.builder.of_tokens)
         self.functions[key] = None if function is None else (function, taken, states)
         return self.functions[key]
 
@@ -350,46 +346,68 @@ class _Reader:
         del self.states[height + 1 :]
 
 
-def _reductions(
-    grammar: Grammar, builder: Builder, kept: dict[int, frozenset[int]]
-) -> list[tuple[int, str, Make | None]]:
-    """For each rule: number of parts, name, and what makes its value; None if it passes its part on.
+class _Reductions(dict[int, tuple[int, str, Make | None]]):
+    """For each production: how many parts, its rule, and what makes its value; None if it passes its part on.
 
-    `kept` gets the positions of the parts that are looked at, by the id of what looks at some of them only.
+    They are worked out when they are first needed: most texts are short and use few.
     """
-    create: Any = grammar.builder.create_callback
-    callbacks = create(builder.table())
-    result: list[tuple[int, str, Make | None]] = []
-    for rule in grammar.rules:
-        make = callbacks[rule]
-        size = len(rule.expansion)
-        if isinstance(make, ExpandSingleChild):
-            # What Lark wraps around a rule with `?`: with several parts it does nothing.
-            make = None if size == 1 else make.node_builder
-        picked = _picked(make)
-        if isinstance(make, ChildFilterLALR | ChildFilterLALR_NoPlaceholders):
-            kept[id(picked)] = frozenset(i[0] for i in make.to_include)
-        result.append((size, rule.origin.name, picked))
-    return result
+
+    def __init__(self, grammar: Grammar, builder: Builder) -> None:
+        self.rules = grammar.rules
+        self.table = vars(builder.table())
+        # For what makes values, by its id, the positions of the parts that it looks at, if not all.
+        self.kept: dict[int, frozenset[int]] = {}
+
+    def __missing__(self, number: int) -> tuple[int, str, Make | None]:
+        rule = self.rules[number]
+        make: Make | None = self.table.get(rule.makes, Bundle)
+        assert make is not None
+        if rule.picked is not None:
+            make = _picked(rule, _single(make) if rule.is_single else make)
+            self.kept[id(make)] = frozenset([at for at, _, _ in rule.picked])
+        elif rule.is_single and rule.size == 1:
+            # A rule with `?` that has one part passes it on; with several parts it does nothing special.
+            make = None
+        found = self[number] = rule.size, rule.origin, make
+        return found
 
 
-def _picked(make: Any) -> Any:
-    """The same as Lark's filter of parts, where that only leaves some out."""
-    include = getattr(make, "to_include", ())
-    if (
-        not isinstance(make, ChildFilterLALR | ChildFilterLALR_NoPlaceholders)
-        or getattr(make, "append_none", False)
-        or any(any(i[1:]) for i in include)
-    ):
-        return make
-    built, places = make.node_builder, [i[0] for i in include]
+def _single(make: Make) -> Make:
+    """The same for a rule with `?`, of which one part may be left."""
+    return lambda parts: parts[0] if len(parts) == 1 else make(parts)
+
+
+def _picked(rule: Production, make: Make) -> Make:
+    """The same from all parts of a production, some of which the grammar drops or inlines."""
+    taken = rule.picked or ()
+    if rule.gaps or any(expands or before for _, expands, before in taken):
+        return lambda parts: make(_gathered(rule, parts))
+    places = [at for at, _, _ in taken]
     if len(places) == 1:
         (only,) = places
-        return lambda parts: built([parts[only]])
+        return itemgetter(only) if rule.is_single else lambda parts: make([parts[only]])
     if not places:
-        return lambda parts: built([])
+        return lambda parts: make([])
     pick = itemgetter(*places)
-    return lambda parts: built(list(pick(parts)))
+    return lambda parts: make(list(pick(parts)))
+
+
+def _gathered(rule: Production, parts: list[Any]) -> list[Any]:
+    """The parts that count, those of repetitions among the others, and None for what is absent."""
+    found: list[Any] = []
+    for at, expands, before in rule.picked or ():
+        if before:
+            found += [None] * before
+        if not expands:
+            found.append(parts[at])
+        elif found:
+            found += parts[at].children
+        else:
+            # The list of a repetition grows as it goes on, instead of being copied for every part.
+            found = parts[at].children
+    if rule.gaps:
+        found += [None] * rule.gaps
+    return found
 
 
 def _bound_names(tokens: list[Token], start: int, stop: int) -> list[str]:

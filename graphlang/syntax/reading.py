@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 from graphlang.diagnostics.diagnostic import Outcome, Problems
 from graphlang.source import SourceFile, Span
@@ -93,9 +93,5 @@ def _reason(error: OSError | ValueError) -> str:
 def _advice(error: OSError | ValueError) -> str | None:
     if not isinstance(error, FileNotFoundError) or not error.filename:
         return None
-    path = Path(str(error.filename))
-    with_suffix = path.with_name(path.name + ".graph")
-    try:
-        return f"Did you mean `{with_suffix}`?" if with_suffix.exists() else None
-    except OSError:
-        return None
+    with_suffix = f"{str(error.filename).rstrip(os.sep)}.graph"
+    return f"Did you mean `{with_suffix}`?" if os.path.exists(with_suffix) else None

@@ -8,7 +8,7 @@ import pytest
 
 from graphlang.diagnostics.diagnostic import Problems
 from graphlang.source import SourceFile
-from graphlang.syntax import grammar, tree
+from graphlang.syntax import grammar, tables, tree
 from graphlang.syntax.parse import parse
 from graphlang.syntax.reading import decode_source, read_source
 from graphlang.syntax.tokens import tokenize
@@ -83,7 +83,7 @@ def test_tokens_are_those_of_larks_own_lexer() -> None:
         parser="lalr",
         lexer="basic",
         maybe_placeholders=True,
-        postlex=grammar._KeepMistakes(),
+        postlex=tables._KeepMistakes(),
     )
     assert [(t.type, t.text) for t in own] == [(t.type, str(t)) for t in made.lex(text)]
 
@@ -102,10 +102,9 @@ def test_every_rule_has_its_function() -> None:
 
     table = vars(Builder(SourceFile("t", ""), None, Problems(), []).table())  # type: ignore[arg-type]
     named = {
-        r.alias or r.origin.name
+        r.makes
         for r in grammar.load_grammar().rules
-        if not r.origin.name.startswith("_")
-        and not (r.options.expand1 and len(r.expansion) == 1 and not r.alias)
+        if not r.origin.startswith("_") and not (r.is_single and r.size == 1)
     }
     assert named == set(table)
 
