@@ -22,7 +22,7 @@ from graphlang.graph.node import Node
 from graphlang.ops.build import Builder
 from graphlang.ops.registry import find as find_op
 from graphlang.records import Record, field, replace
-from graphlang.run import feeds
+from graphlang.run.binding import bind_inputs
 from graphlang.run.session import Evaluation, evaluate, leaves_of
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
@@ -279,13 +279,15 @@ def _prepared(
     if spec is not None:
         arrays.update(_from_data(model, spec, rows, problems))
     if feed is not None:
-        arrays.update(feeds.read_feed(feed, problems))
+        from graphlang.run.feeds import read_feed
+
+        arrays.update(read_feed(feed, problems))
     arrays.update(fed or {})
     for name in fixed or ():
         arrays.pop(name, None)
     if problems.has_errors:
         raise GraphlangError(problems)
-    inputs, sizes = feeds.bind_inputs(model, arrays, problems)
+    inputs, sizes = bind_inputs(model, arrays, problems)
     given = weights_of(model, weights, problems)
     if problems.has_errors:
         raise GraphlangError(problems)

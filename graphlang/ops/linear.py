@@ -6,7 +6,6 @@ two axes are the matrix, axes before them broadcast, and a vector on the left is
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +19,9 @@ from graphlang.ops.shaping import expand, reshape, transpose
 from graphlang.ops.wire import Wire
 from graphlang.types.dims import Sizes, product
 from graphlang.types.tensor import Shape, TensorType, broadcast_shapes, shape_text
+
+# What may stand in an equation. (Python's `string` compiles a template's pattern as it is imported.)
+_SMALL, _CAPITALS = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 # --- matrices --------------------------------------------------------------------------------------
 
@@ -145,9 +147,9 @@ def _parsed(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         )
     bare = text.replace("...", "").replace("->", "").replace(",", "")
     for letter in bare:
-        if letter not in string.ascii_letters:
+        if letter not in _SMALL + _CAPITALS:
             raise RuleError(f'"{equation}" is no einsum equation: `{letter}` is not a letter.')
-    unused = [c for c in string.ascii_uppercase + string.ascii_lowercase if c not in bare]
+    unused = [c for c in _CAPITALS + _SMALL if c not in bare]
     widths = [rank - len(t.replace("...", "")) for t, rank in zip(terms, ranks, strict=True)]
     widest = max((w for w, t in zip(widths, terms, strict=True) if "..." in t), default=0)
     for position, (t, width) in enumerate(zip(terms, widths, strict=True)):
@@ -260,7 +262,7 @@ def _without_repeats(
     if len(set(wanted)) == len(wanted):
         return wanted, terms, factors
     taken = set("".join([*letters, *terms]))
-    spare = iter(c for c in string.ascii_letters if c not in taken)
+    spare = iter(c for c in _SMALL + _CAPITALS if c not in taken)
     fresh, terms, factors = "", list(terms), list(factors)
     for c, size in zip(wanted, shape, strict=True):
         if c in fresh:
