@@ -20,13 +20,31 @@ from graphlang.syntax.expressions import Expressions
 from graphlang.syntax.statements import Statements
 
 
+def first_of(parts: list[Any]) -> Any:
+    """The value of what has one part, such as parentheses."""
+    return parts[0]
+
+
 class Builder(Statements, Definitions, Expressions):
     """The functions for one parse, under the names of rules and alternatives."""
 
     @cached_property
-    def of_tokens(self) -> dict[Any, Callable[[str, int, int], Any]]:
-        """What functions of the table do with a single token, without the token and the list around it."""
-        return {self.name: self.name_at, self.names: self.one_name}
+    def directly(self) -> dict[Any, Callable[..., Any]]:
+        """What functions of the table do, given where the rule begins and ends, and its parts one by one.
+
+        A token among them is three: its text, its start and its end.
+        """
+        return {
+            self.name: self.name_at,
+            self.names: self.names_at,
+            self.integer: self.integer_at,
+            self.float_: self.float_at,
+            self.unary: self.unary_at,
+            self.binary: self.binary_at,
+            self.call: self.call_at,
+            self.positional: self.positional_at,
+            self.bind: self.bind_at,
+        }
 
     def table(self) -> SimpleNamespace:
         """The function of each rule and alternative."""
@@ -92,7 +110,7 @@ class Builder(Statements, Definitions, Expressions):
             false=self.boolean,
             list=self.list_,
             tuple=self.tuple_,
-            group=lambda parts: parts[0],
+            group=first_of,
         )
 
     def file(self, parts: list[Any]) -> t.File:

@@ -6,21 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Label
+from graphlang.source import Span
 from graphlang.syntax import tree as t
 from graphlang.syntax.literals import string_value
 from graphlang.syntax.reduction import Reduction, make_span, shorten
 from graphlang.syntax.token import Token
 
-# Made for each of a million calls, a union of types would take longer than the question itself.
-_NOT_CALLED = (t.Number, t.String, t.Boolean, t.ListExpr, t.TupleExpr)
+_NOT_CALLED = frozenset((t.Number, t.String, t.Boolean, t.ListExpr, t.TupleExpr))
 
 
 class Expressions(Reduction):
     """The functions for expressions."""
 
-    def too_deep(self, below: Sequence[t.Expr | None]) -> t.ErrorExpr:
+    def too_deep(self, span: Span, below: Sequence[t.Expr | None]) -> t.ErrorExpr:
         """Stands for an expression that is nested too deeply; reported at the first level too many."""
-        span = self.span()
         if not any(isinstance(e, t.ErrorExpr) for e in below):
             message = f"This expression is nested more than {t.MAX_DEPTH} levels deep."
             self.error("E0209", span, message, suggestion="Give a name to a part of it.")
@@ -33,20 +32,26 @@ class Expressions(Reduction):
             if expr is not None and expr.depth >= depth:
                 depth = expr.depth + 1
         if depth > t.MAX_DEPTH:
-            return self.too_deep(below)
+            return self.too_deep(self.span(), below)
         return node(self.span(), *parts, depth=depth)
 
     def binary(self, parts: list[Any]) -> t.Expr:
         """`left operator right`. A chain that leans left counts as one level."""
         left, op, right = parts
+        return self.binary_at(*self.place(), left, op.text, op.start, op.end, right)
+
+    def binary_at(
+        self, start: int, end: int, left: t.Expr, op: str, op_start: int, op_end: int, right: t.Expr
+    ) -> t.Expr:
+        """What `binary` makes of its parts."""
         depth = left.depth if type(left) is t.Binary else left.depth + 1
         if right.depth >= depth:
             depth = right.depth + 1
-        if depth > t.MAX_DEPTH:
-            return self.too_deep((left, right))
         source = self.source
-        op_span = make_span((source, op.start, op.end))
-        return t.Binary(self.span(), op.text, left, right, op_span, depth=depth)
+        span = make_span((source, start, end))
+        if depth > t.MAX_DEPTH:
+            return self.too_deep(span, (left, right))
+        return t.Binary(span, op, left, right, make_span((source, op_start, op_end)), depth=depth)
 
     def chained(self, parts: list[Any]) -> t.Expr:
         """`a < b < c`: reported; read on as if it were one comparison after the other."""
@@ -67,7 +72,16 @@ class Expressions(Reduction):
     def unary(self, parts: list[Any]) -> t.Expr:
         """`-x`, `+x`, `not x`."""
         op, operand = parts
-        return self.nest(t.Unary, (operand,), op.text, operand)
+        return self.unary_at(*self.place(), op.text, op.start, op.end, operand)
+
+    def unary_at(
+        self, start: int, end: int, op: str, _op_start: int, _op_end: int, operand: t.Expr
+    ) -> t.Expr:
+        """What `unary` makes of its parts."""
+        span, depth = make_span((self.source, start, end)), operand.depth + 1
+        if depth > t.MAX_DEPTH:
+            return self.too_deep(span, (operand,))
+        return t.Unary(span, op, operand, depth=depth)
 
     def pipe(self, parts: list[Any]) -> t.Expr:
         """`value -> target`."""
@@ -83,7 +97,7 @@ class Expressions(Reduction):
             return t.ErrorExpr(self.span())
         depth = max(value.depth if type(value) is t.Pipe else value.depth + 1, target.depth + 1)
         if depth > t.MAX_DEPTH:
-            return self.too_deep((value, target))
+            return self.too_deep(self.span(), (value, target))
         return t.Pipe(self.span(), value, target, depth=depth)
 
     def range_(self, parts: list[Any]) -> t.Expr:
@@ -92,17 +106,26 @@ class Expressions(Reduction):
 
     def call(self, parts: list[Any]) -> t.Expr:
         """`f(a, b = c)`."""
-        function, *args = parts
-        if isinstance(function, _NOT_CALLED):
+        return self.call_at(*self.place(), *parts)
+
+    def call_at(self, start: int, end: int, function: t.Expr, *args: t.Argument) -> t.Expr:
+        """What `call` makes of its parts."""
+        span = make_span((self.source, start, end))
+        if type(function) in _NOT_CALLED:
             text = shorten(function.span.text)
             hint = f"A product needs its sign: `{text} * (…)`." if isinstance(function, t.Number) else None
             self.error("E0224", function.span, f"`{text}` cannot be called.", suggestion=hint)
-            return t.ErrorExpr(self.span())
+            return t.ErrorExpr(span)
         self.check_arguments(args)
-        below = [function, *[a.value for a in args]]
-        return self.nest(t.Call, below, function, tuple(args))
+        depth = function.depth
+        for arg in args:
+            if arg.value.depth > depth:
+                depth = arg.value.depth
+        if depth >= t.MAX_DEPTH:
+            return self.too_deep(span, [function, *[a.value for a in args]])
+        return t.Call(span, function, args, depth=depth + 1)
 
-    def check_arguments(self, args: list[t.Argument]) -> None:
+    def check_arguments(self, args: Sequence[t.Argument]) -> None:
         """Positional arguments come first, and no name comes twice."""
         named: t.Argument | None = None
         for arg in args:
@@ -121,7 +144,11 @@ class Expressions(Reduction):
 
     def positional(self, parts: list[Any]) -> t.Argument:
         """An argument without a name."""
-        return t.Argument(self.span(), None, parts[0])
+        return self.positional_at(*self.place(), parts[0])
+
+    def positional_at(self, start: int, end: int, value: t.Expr) -> t.Argument:
+        """What `positional` makes of its part."""
+        return t.Argument(make_span((self.source, start, end)), None, value)
 
     def named(self, parts: list[Any]) -> t.Argument:
         """`name = value`."""
@@ -148,19 +175,27 @@ class Expressions(Reduction):
     def name(self, parts: list[Token]) -> t.Name:
         """A name that is used."""
         token = parts[0]
-        return self.name_at(token.text, token.start, token.end)
+        return self.name_at(token.start, token.end, token.text)
 
-    def name_at(self, text: str, start: int, end: int) -> t.Name:
+    def name_at(self, start: int, end: int, text: str, *_place: int) -> t.Name:
         """What `name` makes of a token."""
         return t.Name(make_span((self.source, start, end)), text)
 
     def integer(self, parts: list[Token]) -> t.Number:
         """`1_000`."""
-        return t.Number(self.span(), int(parts[0].text))
+        return self.integer_at(*self.place(), parts[0].text)
+
+    def integer_at(self, start: int, end: int, text: str, *_place: int) -> t.Number:
+        """What `integer` makes of a token."""
+        return t.Number(make_span((self.source, start, end)), int(text))
 
     def float_(self, parts: list[Token]) -> t.Number:
         """`1e-4`."""
-        return t.Number(self.span(), float(parts[0].text))
+        return self.float_at(*self.place(), parts[0].text)
+
+    def float_at(self, start: int, end: int, text: str, *_place: int) -> t.Number:
+        """What `float_` makes of a token."""
+        return t.Number(make_span((self.source, start, end)), float(text))
 
     def string(self, parts: list[Token]) -> t.String:
         """Text in quotes."""

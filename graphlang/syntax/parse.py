@@ -205,7 +205,7 @@ class _Reader:
         if routine is None or key in self.functions:
             return None
         actions, taken, states = routine
-        function = compiled(actions, kinds, self.reductions.kept, self.builder.of_tokens)
+        function = compiled(actions, kinds, self.reductions.picks, self.builder.directly)
         self.functions[key] = None if function is None else (function, taken, states)
         return self.functions[key]
 
@@ -355,16 +355,16 @@ class _Reductions(dict[int, tuple[int, str, Make | None]]):
     def __init__(self, grammar: Grammar, builder: Builder) -> None:
         self.rules = grammar.rules
         self.table = vars(builder.table())
-        # For what makes values, by its id, the positions of the parts that it looks at, if not all.
-        self.kept: dict[int, frozenset[int]] = {}
+        # For what makes values, by its id, the production whose parts it picks, and what makes them then.
+        self.picks: dict[int, tuple[Production, Make]] = {}
 
     def __missing__(self, number: int) -> tuple[int, str, Make | None]:
         rule = self.rules[number]
         make: Make | None = self.table.get(rule.makes, Bundle)
         assert make is not None
         if rule.picked is not None:
-            make = _picked(rule, _single(make) if rule.is_single else make)
-            self.kept[id(make)] = frozenset([at for at, _, _ in rule.picked])
+            inner, make = make, _picked(rule, _single(make) if rule.is_single else make)
+            self.picks[id(make)] = rule, inner
         elif rule.is_single and rule.size == 1:
             # A rule with `?` that has one part passes it on; with several parts it does nothing special.
             make = None

@@ -39,6 +39,10 @@ class Reduction:
         """What the rule that is being reduced covers."""
         return make_span((self.source, self.starts[len(self.values)], self.end))
 
+    def place(self) -> tuple[int, int]:
+        """Where the rule that is being reduced begins and ends."""
+        return self.starts[len(self.values)], self.end
+
     def token_span(self, token: Token) -> Span:
         """What a token covers."""
         return Span(self.source, token.start, token.end)
@@ -59,9 +63,15 @@ class Reduction:
         """`NAME ("," NAME)*`."""
         return tuple(map(self.ident, parts))
 
-    def one_name(self, text: str, start: int, end: int) -> tuple[t.Ident, ...]:
-        """What `names` makes of one token."""
-        return (t.Ident(make_span((self.source, start, end)), text),)
+    def names_at(self, start: int, end: int, *tokens: Any) -> tuple[t.Ident, ...]:
+        """What `names` makes of tokens."""
+        source = self.source
+        if len(tokens) == 3:
+            return (t.Ident(make_span((source, start, end)), tokens[0]),)
+        three = iter(tokens)
+        return tuple(
+            [t.Ident(make_span((source, s, e)), n) for n, s, e in zip(three, three, three, strict=True)]
+        )
 
     def no_repeats(self, names: Sequence[t.Ident], what: str) -> None:
         """Complain about a name that stands twice in one list."""

@@ -8,7 +8,7 @@ from typing import Any
 from graphlang.syntax import placement
 from graphlang.syntax import tree as t
 from graphlang.syntax.literals import string_value
-from graphlang.syntax.reduction import Reduction, shorten
+from graphlang.syntax.reduction import Reduction, make_span, shorten
 from graphlang.syntax.token import Token
 
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
@@ -42,8 +42,13 @@ class Statements(Reduction):
 
     def bind(self, parts: list[Any]) -> t.Bind:
         """`names "=" expr`."""
-        self.no_repeats(parts[0], "bound twice in one statement")
-        return t.Bind(self.span(), parts[0], parts[1], self.doc())
+        return self.bind_at(*self.place(), parts[0], parts[1])
+
+    def bind_at(self, start: int, end: int, targets: tuple[t.Ident, ...], value: t.Expr) -> t.Bind:
+        """What `bind` makes of its parts."""
+        if len(targets) > 1:
+            self.no_repeats(targets, "bound twice in one statement")
+        return t.Bind(make_span((self.source, start, end)), targets, value, self.found.docs.get(start))
 
     def setting(self, parts: list[Any]) -> t.Bind:
         """`optimizer = expr`, in a train block."""
