@@ -17,6 +17,7 @@ from graphlang.elaborate.names import look_up
 from graphlang.elaborate.values import BAD, CALLABLES, Builtin, Listed, Several, is_constant, is_number
 from graphlang.elaborate.wires import apply, not_a_wire
 from graphlang.graph.node import Node
+from graphlang.graph.op import Op
 from graphlang.ops import registry
 from graphlang.syntax import tree
 
@@ -40,7 +41,8 @@ def evaluate(ctx: Context, expr: tree.Expr) -> Any:
 
 
 def _name(ctx: Context, expr: tree.Name) -> Any:
-    value = look_up(ctx, expr)
+    found = ctx.frames[-1].env.names.get(expr.id)
+    value = look_up(ctx, expr) if found is None else found.value
     if type(value) is Builtin and value.name == "params":
         return builtins.call(ctx, "params", [], expr.span)
     return value
@@ -110,6 +112,7 @@ def _binary(ctx: Context, expr: tree.Binary) -> Any:
 
 
 def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
+    op = _OPS.get(expr.op) or _op(expr.op)
     if type(left) is not Node or type(right) is not Node:
         if left is BAD or right is BAD:
             return BAD
@@ -124,7 +127,16 @@ def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
         # A negative power of integers is a float: LANGUAGE, section 4.
         right = float(right)
     operands = [(left, expr.left.span), (right, expr.right.span)]
-    return apply(ctx, registry.find(BINARY_OPS[expr.op]), operands, {}, expr.span)
+    return apply(ctx, op, operands, {}, expr.span)
+
+
+def _op(sign: str) -> Op:
+    """The operation of a binary operator, found at its first use."""
+    found = _OPS[sign] = registry.find(BINARY_OPS[sign])
+    return found
+
+
+_OPS: dict[str, Op] = {}
 
 
 # --- calls ----------------------------------------------------------------------------------------

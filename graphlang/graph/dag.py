@@ -37,7 +37,7 @@ def to_networkx(nodes: Iterable[Node]) -> nx.MultiDiGraph:
             "node": n,
             "op": n.op,
             "shape": kind.shape,
-            "dtype": kind.dtype.value,
+            "dtype": kind.dtype._value_,  # `value` is a property, and takes longer than the rest
             "span": n.span,
             "scope": n.scope,
             "is_named": n.is_named,

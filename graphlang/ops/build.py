@@ -154,7 +154,7 @@ class Builder:
                 break
         else:
             sizes.span = span
-            kind = op.rule(sizes, *types, **attrs)
+            kind = op.rule(sizes, *types, **attrs) if attrs else op.rule(sizes, *types)
         node = Node(path or self.child(name), name, inputs, attrs, kind, span, self.scope)
         self.nodes.append(node)
         return node

@@ -196,8 +196,9 @@ class _Reader:
         function, taken, states = found
         function(self.builder, line, self.builder.starts, self.values)
         if taken:
-            del self.states[-taken:]
-        self.states += states
+            self.states[-taken:] = states
+        elif states:
+            self.states += states
         return True
 
     def _function(self, key: Any, kinds: tuple[str, ...]) -> tuple[Routine, int, list[int]] | None:
@@ -206,6 +207,8 @@ class _Reader:
             return None
         actions, taken, states = routine
         function = compiled(actions, kinds, self.reductions.picks, self.builder.directly)
+        if key[len(key) - taken :] == tuple(states):
+            taken, states = 0, []  # the same states come as go
         self.functions[key] = None if function is None else (function, taken, states)
         return self.functions[key]
 

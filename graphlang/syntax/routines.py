@@ -55,6 +55,10 @@ def compiled(
     return writer.function()
 
 
+# A repetition that takes over what was gathered so far, and one part more.
+_GROWING = ((0, True, 0), (1, False, 0))
+
+
 class _Value:
     """What would lie on the stack: a value under its name, a token, or what a repetition has gathered."""
 
@@ -88,6 +92,14 @@ class _Writer:
 
     def end_last(self, size: int, make: Make) -> None:
         """A reduction before the first token ends the statement before: its parts lie on the real stack."""
+        rule, inner = self.picks.get(id(make), (None, make))
+        if rule and inner is Bundle and rule.picked == _GROWING and not rule.gaps:
+            # One more statement of a row of them: the list that gathers them is there.
+            self.lines += [
+                f"values[-{size}].children.append(values[-{size - 1}])",
+                f"del values[-{size - 1}:]",
+            ]
+            return
         name = self._named(make)
         if size:
             self.lines += [f"parts = values[-{size}:]", f"del values[-{size}:]"]
