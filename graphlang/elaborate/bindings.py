@@ -36,10 +36,10 @@ def bind(ctx: Context, statement: tree.Bind) -> None:
     start = len(builder.nodes)
     value = evaluate(ctx, statement.value)
     target = statement.targets[0]
-    if len(statement.targets) > 1 or isinstance(value, Several):
+    if len(statement.targets) > 1 or (type(value) is not Node and isinstance(value, Several)):
         _bind_several(ctx, statement, value, start)
     else:
-        if isinstance(value, CALLABLES):
+        if type(value) is not Node and isinstance(value, CALLABLES):
             value = _not_a_wire(ctx, statement, value)
         declare(ctx, target, value if value is BAD else _named(ctx, value, path, target, statement, start))
     builder.prefix = before
@@ -66,9 +66,12 @@ def _named(ctx: Context, value: Any, path: str, target: tree.Ident, statement: t
     """The node for a binding, under the binding's name if the expression made it."""
     builder = ctx.builder
     is_users = not target.span.source.is_std
-    if isinstance(value, (bool, int, float)):
+    if type(value) is Node:
+        node: Node = value
+    elif isinstance(value, (bool, int, float)):
         return _constant(ctx, value, path, statement, is_users)
-    node = as_node(ctx, value, statement.value.span)
+    else:
+        node = as_node(ctx, value, statement.value.span)
     if node.type.is_poison:
         return node
     if _was_made(ctx, node, start):
@@ -81,8 +84,8 @@ def _named(ctx: Context, value: Any, path: str, target: tree.Ident, statement: t
 
 
 def _was_made(ctx: Context, node: Node, start: int) -> bool:
-    nodes = ctx.builder.nodes
-    if node.op in _LEAVES or (node.op == CONST and node.span is None):
+    nodes, op = ctx.builder.nodes, node.op
+    if op in _LEAVES or (op == CONST and node.span is None):
         return False
     return (len(nodes) > start and nodes[-1] is node) or node in nodes[start:]
 
