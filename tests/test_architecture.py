@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,16 @@ def test_running_a_file_imports_neither_networkx_nor_pydot() -> None:
         "heavy = {'networkx', 'pydot', 'matplotlib', 'torch'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_lark_is_imported_for_a_new_grammar_alone(tmp_path: Path) -> None:
+    code = "import sys, graphlang; graphlang.parse('input x = 1\\nf = x * x'); print('lark' in sys.modules)"
+    environment = {**os.environ, "GRAPHLANG_CACHE_DIR": str(tmp_path)}
+    run = [sys.executable, "-c", code]
+    said = [
+        subprocess.run(run, check=True, capture_output=True, text=True, env=environment).stdout for _ in "ab"
+    ]
+    assert said == ["True\n", "False\n"]
 
 
 @pytest.mark.parametrize(
