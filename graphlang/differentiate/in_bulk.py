@@ -12,7 +12,7 @@ are the same.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from graphlang.records import replace
 from typing import TypeVar
 
 import numpy as np

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graphlang.plan.c_loops import C_TYPES, places_of, stretch
+from graphlang.records import Record
 
 # Multiplications and additions of a product that are worth waking up another thread for.
 LEAST_SHARED = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(Record):
     """How the matrices of a stack lie: entries from one to the next along each axis, their own two last."""
 
     strides: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Record):
     """The products of a stack of matrices m × k by another of k × n.
 
     Attributes

@@ -17,12 +17,11 @@ those that leave the piece. So what a leg hands on lies in a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from graphlang.graph.numbers import Kind, NumberGraph
 from graphlang.plan.tape import constants_of, joined, operands_of
+from graphlang.records import Record
 
 # Steps in a piece. Going from one piece to the next takes some microseconds, and each value that goes along
 # a tenth of one: that is little beside 2,000 steps, which are compiled in a fiftieth of a second.
@@ -33,8 +32,7 @@ TRAFFIC = 0.03
 WHOLE = 8_000
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Record):
     """Consecutive steps of a piece.
 
     Attributes
@@ -57,8 +55,7 @@ class Leg:
     leaves: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class Course(Record, eq=False):
     """Steps in order, with the legs that they belong to.
 
     Attributes
