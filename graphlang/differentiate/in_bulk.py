@@ -12,7 +12,6 @@ are the same.
 
 from __future__ import annotations
 
-from graphlang.records import replace
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from graphlang.graph.model import Model
 from graphlang.graph.node import CONST, LEAVES, Node
 from graphlang.graph.numbers import Group, Kind, NumberGraph, is_number
 from graphlang.ops.registry import all_ops
+from graphlang.records import replace
 
 _Count = TypeVar("_Count", int, np.ndarray)
 # Terms that one step adds up at most.

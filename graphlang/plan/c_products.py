@@ -93,7 +93,7 @@ _HEAD = """\
 #endif
 #if defined(__AVX512F__)
 #define LANES 16
-#define ROWS 12
+#define ROWS 14
 #elif defined(__AVX__)
 #define LANES 8
 #define ROWS 6
@@ -300,8 +300,8 @@ static void block_@k(long m, long n, long k, @c *c, const @c *a, const @c *b, lo
         long arow, long acolumn, long brow, long bcolumn) {
     int is_slim = n <= L_@k;
     long width = is_slim ? L_@k : COLUMNS_@k;
-    /* An operand that lies like a panel and is read only once is not copied. */
-    int a_stays = arow == 1 && n <= width, b_stays = bcolumn == 1 && m <= ROWS && n % width == 0;
+    /* An operand that lies like a panel and is read only a few times is not copied. */
+    int a_stays = arow == 1 && n <= width, b_stays = bcolumn == 1 && m <= 8 * ROWS && n % width == 0;
     long parts = (k + DEEP - 1) / DEEP, deep = parts ? (k + parts - 1) / parts : 0;
     long wide = least(n + width, WIDE), tall = least(m + ROWS, TALL);
     @c *as = (@c *)room_of((deep * (wide + tall) + 2 * LANES) * sizeof(@c));
