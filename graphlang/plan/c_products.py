@@ -91,6 +91,12 @@ _HEAD = """\
 #else
 #define CAN_SHUFFLE 0
 #endif
+/* Compiled once, not once for each product's sizes, which takes longer and gains nothing. */
+#ifdef __clang__
+#define ONCE __attribute__((noinline))
+#else
+#define ONCE __attribute__((noinline, noclone))
+#endif
 #if defined(__AVX512F__)
 #define LANES 16
 #define ROWS 14
@@ -148,16 +154,16 @@ static inline __attribute__((always_inline)) void tile_@k(long k, const @c *a, l
             else *at = t[i][j];
         }
 }
-static __attribute__((noinline)) void wide_@k(
+static ONCE void wide_@k(
         long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
     tile_@k(k, a, anext, b, bnext, c, row, is_added, 2);
 }
-static __attribute__((noinline)) void slim_@k(
+static ONCE void slim_@k(
         long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
     tile_@k(k, a, anext, b, bnext, c, row, is_added, 1);
 }
 /* A tile of which only `m` rows and `n` columns are there. */
-static __attribute__((noinline)) void part_@k(long k, const @c *a, long anext, const @c *b, long bnext,
+static ONCE void part_@k(long k, const @c *a, long anext, const @c *b, long bnext,
         @c *c, long row, int is_added, int is_slim, long m, long n) {
     vec_@k kept[ROWS * 2];
     @c *t = (@c *)kept;
@@ -289,14 +295,14 @@ static inline __attribute__((always_inline)) void panels_@k(
             for (long s = 0; s < size; s++) t[p * size + s] = s < lines ? from[s * apart + p * next] : 0;
     }
 }
-static void rows_@k(long m, long k, const @c *a, long row, long column, @c *t) {
+static ONCE void rows_@k(long m, long k, const @c *a, long row, long column, @c *t) {
     panels_@k(m, k, a, row, column, t, ROWS);
 }
-static void columns_@k(long n, long k, const @c *b, long row, long column, @c *t, int is_slim) {
+static ONCE void columns_@k(long n, long k, const @c *b, long row, long column, @c *t, int is_slim) {
     if (is_slim) panels_@k(n, k, b, column, row, t, L_@k);
     else panels_@k(n, k, b, column, row, t, COLUMNS_@k);
 }
-static void block_@k(long m, long n, long k, @c *c, const @c *a, const @c *b, long crow,
+static ONCE void block_@k(long m, long n, long k, @c *c, const @c *a, const @c *b, long crow,
         long arow, long acolumn, long brow, long bcolumn) {
     int is_slim = n <= L_@k;
     long width = is_slim ? L_@k : COLUMNS_@k;
@@ -350,7 +356,7 @@ static void depth_share_@k(long part, long parts, void *given) {
     block_@k(p.m, p.n, to - from, p.c + part * p.m * p.n, p.a + from * p.acolumn, p.b + from * p.brow,
         p.n, p.arow, p.acolumn, p.brow, p.bcolumn);
 }
-static void product_@k(long m, long n, long k, @c *c, @c *a, @c *b, long crow, long ccolumn,
+static ONCE void product_@k(long m, long n, long k, @c *c, @c *a, @c *b, long crow, long ccolumn,
         long arow, long acolumn, long brow, long bcolumn, int is_shared) {
     (void)ccolumn;
     product_of_@k p = {m, n, k, c, a, b, crow, arow, acolumn, brow, bcolumn};

@@ -172,7 +172,7 @@ class StepProgram:
                         program.use(function)
         if is_same:
             self._updates = updates
-            if self._is_free:
+            if self._is_free and self._layout.size:
                 self._square = _shared_square(self._layout.gradient)
         return is_same
 
