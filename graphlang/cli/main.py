@@ -11,7 +11,7 @@ import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from graphlang import __version__
 from graphlang.diagnostics import GraphlangError
@@ -91,7 +91,10 @@ def _dispatch(arguments: list[str]) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.configure(parser)
-        return int(module.execute(parser.parse_args(arguments[1:])))
+        given, unknown = parser.parse_known_args(arguments[1:])
+        if unknown:
+            _refuse(parser, unknown[0])
+        return int(module.execute(given))
     return _top(arguments)
 
 
@@ -110,12 +113,23 @@ def _top(arguments: list[str]) -> int:
     if given.command is None:
         parser.print_help()
         return 0
-    import difflib
-
-    meant = difflib.get_close_matches(given.command, COMMANDS, n=1)
-    hint = f"; did you mean `{meant[0]}`?" if meant else ""
-    parser.error(f"there is no command `{given.command}`{hint}")
+    parser.error(f"there is no command `{given.command}`{_meant(given.command, COMMANDS)}")
     return 2  # `error` has ended the program
+
+
+def _refuse(parser: argparse.ArgumentParser, word: str) -> None:
+    """Say that a word of the command line has no meaning, and end the program."""
+    if not word.startswith("-"):
+        parser.error(f"`{word}` is one argument too many")
+    known = [option for action in parser._actions for option in action.option_strings]
+    parser.error(f"there is no option `{word}`{_meant(word.partition('=')[0], known)}")
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    from graphlang.diagnostics.suggest import nearest
+
+    meant = nearest(word, known)
+    return f"; did you mean `{meant}`?" if meant else ""
 
 
 if __name__ == "__main__":

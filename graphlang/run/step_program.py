@@ -94,7 +94,8 @@ class StepProgram:
         self._helpers = helpers
         self.is_ready = False
         self._native: tuple[list[Callable[..., Any]], list[Callable[..., None]]] = [], []
-        self._square: Callable[[], Any] = partial(np.dot, layout.gradient, layout.gradient)
+        # The squared length of the gradient, once C computes it.
+        self._square: Callable[[], Any] | None = None
         self._at = {node: k for k, node in enumerate(dict.fromkeys(asked))}
         self._reported = [self._at[node] for node in wanted]
         self._copied = [(array, self._at[node]) for array, node in copies]
@@ -204,15 +205,12 @@ class StepProgram:
             for array, at in self._copied:
                 array[...] = found[at]
             reported = [found[at] for at in self._reported]
-            if not (math.isfinite(reported[0]) and self._has_finite_gradient()):
+            if not math.isfinite(reported[0]) or not all_finite(self._layout.gradient, self._square):
                 return reported, False
             if self._replaced:
                 self._replace(found)
             self._update(found)
         return reported, True
-
-    def _has_finite_gradient(self) -> bool:
-        return math.isfinite(self._square()) or bool(np.isfinite(self._layout.gradient).all())
 
     def _replace(self, found: Sequence[Any]) -> None:
         """Change what is outside the flat update."""
@@ -284,6 +282,7 @@ def _shared_square(vector: np.ndarray) -> Callable[[], Any]:
     return square
 
 
-def all_finite(flat: np.ndarray) -> bool:
+def all_finite(flat: np.ndarray, square: Callable[[], Any] | None = None) -> bool:
     """Whether all entries of a vector are finite; looks at each only if their squares' sum is not."""
-    return math.isfinite(np.dot(flat, flat)) or bool(np.isfinite(flat).all())
+    total = np.dot(flat, flat) if square is None else square()
+    return math.isfinite(total) or bool(np.isfinite(flat).all())

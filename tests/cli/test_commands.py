@@ -294,3 +294,21 @@ def test_test_checks_gradients_on_some_rows_and_expectations_on_all(tmp_path: Pa
     assert main(["test", write(tmp_path, text.replace("FACTOR", "2"))]) == 0
     assert main(["test", write(tmp_path, text.replace("FACTOR", "3"))]) == 1
     assert "E0709" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["trian", "m.graph"], "there is no command `trian`; did you mean `train`?"),
+        (["train", "m.graph", "--fsat"], "there is no option `--fsat`; did you mean `--fast`?"),
+        (["train", "m.graph", "--epohcs=3"], "there is no option `--epohcs=3`; did you mean `--epochs`?"),
+        (["run", "m.graph", "n.graph"], "`n.graph` is one argument too many"),
+    ],
+)
+def test_a_misspelt_word_of_the_command_line_is_told_apart(
+    words: list[str], said: str, capsys: Captured
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.rstrip().endswith(said)
