@@ -110,10 +110,11 @@ _HEAD = """\
 #define LANES 4
 #define ROWS 6
 #endif
-/* The block of the left operand stays in the second cache, a panel of the right one in the first. */
-#define DEEP 384
+/* A block of the left operand stays in the second cache, a panel of the right one in the first. */
+#define DEEP 300
 #define TALL (20 * ROWS)
-#define WIDE 1024
+/* So many lines before they are read the right operand's are asked for. */
+#define AHEAD 32
 /* So many threads at most share the sum of a single tile. */
 #define MOST 16
 static __thread char *room;
@@ -135,32 +136,48 @@ typedef @c loose_@k __attribute__((vector_size(LANES * 4), may_alias, aligned(si
 #define L_@k ((long)(LANES * 4 / sizeof(@c)))
 #define COLUMNS_@k (2 * L_@k)
 
-/* Lines of a panel are `anext` and `bnext` apart; a tile has one vector of columns, or two. */
-static inline __attribute__((always_inline)) void tile_@k(long k, const @c *a, long anext,
-        const @c *b, long bnext, @c *c, long row, int is_added, const int vectors) {
+/* Lines of a panel are `anext` and `bnext` apart; a tile has one vector of columns, or two. What is read
+   of the right operand is copied to `panel`, if there is one. All is unrolled: sums stay in registers. */
+static inline __attribute__((always_inline)) void tile_@k(long k, const @c *a, long anext, const @c *b,
+        long bnext, @c *c, long row, int is_added, const int rows, const int vectors, @c *panel) {
     vec_@k t[ROWS][2] = {0};
-    for (long p = 0; p < k; p++) {
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < vectors; j++) __builtin_prefetch(c + i * row + j * L_@k, 1, 2);
+    for (long p = 0; p < k; p++, a += anext, b += bnext) {
         vec_@k y[2];
-        for (long j = 0; j < vectors; j++) y[j] = *(const loose_@k *)(b + p * bnext + j * L_@k);
+        #pragma GCC unroll 2
+        for (long j = 0; j < vectors; j++) {
+            y[j] = *(const loose_@k *)(b + j * L_@k);
+            if (!panel) continue;
+            *(vec_@k *)(panel + (p * vectors + j) * L_@k) = y[j];
+            __builtin_prefetch(b + AHEAD * bnext + j * L_@k);
+        }
         #pragma GCC unroll 16
-        for (long i = 0; i < ROWS; i++)
+        for (long i = 0; i < rows; i++)
             #pragma GCC unroll 2
-            for (long j = 0; j < vectors; j++) t[i][j] += a[p * anext + i] * y[j];
+            for (long j = 0; j < vectors; j++) t[i][j] += a[i] * y[j];
     }
-    for (long i = 0; i < ROWS; i++)
+    #pragma GCC unroll 16
+    for (long i = 0; i < rows; i++)
+        #pragma GCC unroll 2
         for (long j = 0; j < vectors; j++) {
             loose_@k *at = (loose_@k *)(c + i * row + j * L_@k);
             if (is_added) *at += t[i][j];
             else *at = t[i][j];
         }
 }
-static ONCE void wide_@k(
-        long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
-    tile_@k(k, a, anext, b, bnext, c, row, is_added, 2);
+#define TILE_OF(name, rows, vectors) static ONCE void name( \
+        long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) { \
+    tile_@k(k, a, anext, b, bnext, c, row, is_added, rows, vectors, 0); \
 }
-static ONCE void slim_@k(
-        long k, const @c *a, long anext, const @c *b, long bnext, @c *c, long row, int is_added) {
-    tile_@k(k, a, anext, b, bnext, c, row, is_added, 1);
+TILE_OF(wide_@k, ROWS, 2)
+TILE_OF(half_@k, (ROWS + 1) / 2, 2)
+TILE_OF(few_@k, (ROWS + 3) / 4, 2)
+TILE_OF(slim_@k, ROWS, 1)
+#undef TILE_OF
+static ONCE void copying_@k(long k, const @c *a, long anext, const @c *b, long bnext,
+        @c *c, long row, int is_added, @c *panel) {
+    tile_@k(k, a, anext, b, bnext, c, row, is_added, ROWS, 2, panel);
 }
 /* A tile of which only `m` rows and `n` columns are there. */
 static ONCE void part_@k(long k, const @c *a, long anext, const @c *b, long bnext,
@@ -168,6 +185,8 @@ static ONCE void part_@k(long k, const @c *a, long anext, const @c *b, long bnex
     vec_@k kept[ROWS * 2];
     @c *t = (@c *)kept;
     if (is_slim) slim_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
+    else if (m <= (ROWS + 3) / 4) few_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
+    else if (m <= (ROWS + 1) / 2) half_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
     else wide_@k(k, a, anext, b, bnext, t, COLUMNS_@k, 0);
     for (long i = 0; i < m; i++)
         for (long j = 0; j < n; j++)
@@ -272,13 +291,15 @@ _PRODUCT = """\
    zeros for the lines that are not there. It may write a vector more than that. */
 static inline __attribute__((always_inline)) void panels_@k(
         long count, long k, const @c *x, long apart, long next, @c *t, long size) {
-    for (long i = 0; i < count; i += size, t += k * size) {
+    /* Entries of different lines that are next to each other are read from end to end. */
+    long whole = apart == 1 ? count / size * size : 0;
+    for (long p = 0; p < k; p++)
+        for (long i = 0; i < whole; i += size)
+            memcpy(t + i * k + p * size, x + i + p * next, size * sizeof(@c));
+    t += whole * k;
+    for (long i = whole; i < count; i += size, t += k * size) {
         long lines = least(size, count - i), p = 0;
         const @c *from = x + i * apart;
-        if (apart == 1 && lines == size) {
-            for (; p < k; p++) memcpy(t + p * size, from + p * next, size * sizeof(@c));
-            continue;
-        }
         /* Squares of entries are turned in registers. A vector may reach into the next line of the panel:
            the beginning of that is written later. */
         for (; next == 1 && p + L_@k <= k; p += L_@k)
@@ -307,32 +328,36 @@ static ONCE void block_@k(long m, long n, long k, @c *c, const @c *a, const @c *
     int is_slim = n <= L_@k;
     long width = is_slim ? L_@k : COLUMNS_@k;
     /* An operand that lies like a panel and is read only a few times is not copied. */
-    int a_stays = arow == 1 && n <= width, b_stays = bcolumn == 1 && m <= 8 * ROWS && n % width == 0;
+    int a_stays = arow == 1 && n <= width, b_stays = bcolumn == 1 && m <= 8 * ROWS;
     long parts = (k + DEEP - 1) / DEEP, deep = parts ? (k + parts - 1) / parts : 0;
-    long wide = least(n + width, WIDE), tall = least(m + ROWS, TALL);
-    @c *as = (@c *)room_of((deep * (wide + tall) + 2 * LANES) * sizeof(@c));
-    @c *bs = as + deep * tall / LANES * LANES + LANES;
-    for (long j = 0; j < n; j += WIDE)
-        for (long p = 0; p < k; p += deep) {
-            long nn = least(WIDE, n - j), kk = least(deep, k - p);
-            const @c *from = b + p * brow + j * bcolumn;
-            if (!b_stays) columns_@k(nn, kk, from, brow, bcolumn, bs, is_slim);
-            for (long i = 0; i < m; i += TALL) {
-                long mm = least(TALL, m - i), whole = a_stays ? mm / ROWS * ROWS : 0;
-                rows_@k(mm - whole, kk, a + (i + whole) * arow + p * acolumn, arow, acolumn, as + whole * kk);
-                for (long jj = 0; jj < nn; jj += width)
-                    for (long ii = 0; ii < mm; ii += ROWS) {
-                        @c *at = c + (i + ii) * crow + j + jj;
-                        int stays = ii < whole;
-                        const @c *x = stays ? a + i + ii + p * acolumn : as + ii * kk;
-                        const @c *y = b_stays ? from + jj : bs + jj * kk;
-                        long anext = stays ? acolumn : ROWS, bnext = b_stays ? brow : width;
-                        long h = least(ROWS, mm - ii), w = least(width, nn - jj);
-                        if (h < ROWS || w < width)
-                            part_@k(kk, x, anext, y, bnext, at, crow, p > 0, is_slim, h, w);
-                        else if (is_slim) slim_@k(kk, x, anext, y, bnext, at, crow, p > 0);
-                        else wide_@k(kk, x, anext, y, bnext, at, crow, p > 0);
-                    }
+    long tall = least(m + ROWS, TALL);
+    @c *as = (@c *)room_of((deep * (width + tall) + 4 * LANES) * sizeof(@c));
+    @c *bs = as + (deep * tall + 2 * LANES) / LANES * LANES;
+    for (long p = 0; p < k; p += deep)
+        for (long i = 0; i < m; i += TALL) {
+            long mm = least(TALL, m - i), kk = least(deep, k - p), whole = a_stays ? mm / ROWS * ROWS : 0;
+            rows_@k(mm - whole, kk, a + (i + whole) * arow + p * acolumn, arow, acolumn, as + whole * kk);
+            for (long j = 0; j < n; j += width) {
+                long w = least(width, n - j), bnext = width;
+                const @c *y = b + p * brow + j * bcolumn;
+                int is_panel = bcolumn == 1 && w == width;
+                /* The first tile of rows copies what it reads of a panel for the others. */
+                int copies = is_panel && !b_stays && !is_slim && mm >= ROWS;
+                if (copies || (is_panel && b_stays)) bnext = brow;
+                else columns_@k(w, kk, y, brow, bcolumn, bs, is_slim), y = bs;
+                for (long ii = 0; ii < mm; ii += ROWS) {
+                    @c *at = c + (i + ii) * crow + j;
+                    int stays = ii < whole;
+                    const @c *x = stays ? a + i + ii + p * acolumn : as + ii * kk;
+                    long anext = stays ? acolumn : ROWS, h = least(ROWS, mm - ii);
+                    if (h < ROWS || w < width)
+                        part_@k(kk, x, anext, y, bnext, at, crow, p > 0, is_slim, h, w);
+                    else if (is_slim) slim_@k(kk, x, anext, y, bnext, at, crow, p > 0);
+                    else if (copies) {
+                        copying_@k(kk, x, anext, y, bnext, at, crow, p > 0, bs);
+                        copies = 0, y = bs, bnext = width;
+                    } else wide_@k(kk, x, anext, y, bnext, at, crow, p > 0);
+                }
             }
         }
     if (!k)

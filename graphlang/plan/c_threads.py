@@ -21,8 +21,8 @@ POOL = """\
 #else
 #define RELAX() ((void)0)
 #endif
-/* How often a thread looks for work before it sleeps: a tenth of a millisecond or so. */
-#define PATIENCE 3000
+/* How often a thread looks for work before it sleeps: a millisecond or so, since it takes long to wake up. */
+#define PATIENCE 30000
 
 typedef void (*part_t)(long part, long parts, void *given);
 static part_t function;

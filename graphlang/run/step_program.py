@@ -21,6 +21,8 @@ from graphlang.run.threads import Threads
 if TYPE_CHECKING:
     from graphlang.run.split_program import SplitProgram
 
+# So few entries BLAS does not share among its threads, which then wait for more on cores that others need.
+_LONE = 4096
 # Floating-point operations of a step that are worth waking up another thread for.
 LEAST_WORK = 10_000_000
 
@@ -280,6 +282,13 @@ def _shared_square(vector: np.ndarray) -> Callable[[], Any]:
         return sums.sum()
 
     return square
+
+
+def lone_square(vector: np.ndarray) -> Any:
+    """The squared length of a vector, computed by one thread: rows this short are not worth more to BLAS."""
+    rows = vector.size // _LONE
+    whole, rest = vector[: rows * _LONE].reshape(rows, _LONE), vector[rows * _LONE :]
+    return np.vecdot(whole, whole).sum() + np.dot(rest, rest)
 
 
 def all_finite(flat: np.ndarray, square: Callable[[], Any] | None = None) -> bool:

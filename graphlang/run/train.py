@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from threading import Thread
 from typing import Any
@@ -32,7 +33,7 @@ from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.layout import Layout
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
-from graphlang.run.step_program import StepProgram, all_finite
+from graphlang.run.step_program import StepProgram, all_finite, lone_square
 from graphlang.run.threads import Threads, available
 
 Values = dict[str, Any]
@@ -146,7 +147,7 @@ class Engine:
     def has_finite_values(self) -> bool:
         """Whether all parameters and states are."""
         with np.errstate(all="ignore"):
-            return all(map(all_finite, self.layout.vectors))
+            return all(all_finite(v, partial(lone_square, v)) for v in self.layout.vectors)
 
     def _compiled(self, count: int) -> StepProgram:
         program = self._trainer.program(self.layout, count, self._threads, self._helpers)
