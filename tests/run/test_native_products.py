@@ -25,7 +25,8 @@ pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
 )
 EXAMPLES = Path(__file__).parents[2] / "examples"
-# Less than a tile, whole tiles, and a little more, along each axis; one tile with a long sum; many blocks.
+# Less than a tile, whole tiles, and a little more, along each axis; one tile with a long sum; many blocks, the
+# last of which has a few rows.
 SIZES = [
     (1, 1, 1),
     (5, 7, 3),
@@ -37,6 +38,8 @@ SIZES = [
     (9, 16, 9000),
     (100, 10, 200),
     (250, 1030, 40),
+    (283, 70, 620),
+    (61, 64, 301),
     (64, 256, 784),
 ]
 ROWS, COLUMNS, APART = "rows", "columns", "apart"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from graphlang import learning
 from graphlang.diagnostics import GraphlangError
 from graphlang.run import streamed_table
 from graphlang.run.batches import batches_of_epoch, count_batches, split_rows
+from graphlang.run.step_program import all_finite, lone_square
 from tests.run.training import losses, points, records, training, values
 
 SCALAR = "param w = 1.0\nloss = (w - 3) ^ 2\n"
@@ -470,3 +472,16 @@ train on d {{
     run = training(text)
     assert len(elaborated) == times
     assert "bernoulli" not in {node.op for node in run.trainer.inference.nodes}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("size", [1, 4095, 4096, 20_000])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_one_entry_that_is_not_finite_is_found_wherever_it_is(size: int, bad: float) -> None:
+    vector = np.full(size, 1e30, np.float32)
+    assert all_finite(vector, partial(lone_square, vector)), "though its square is not"
+    for at in (0, size // 2, size - 1):
+        broken = vector.copy()
+        broken[at] = bad
+        assert not all_finite(broken, partial(lone_square, broken))
+    assert lone_square(np.arange(size)) == sum(k * k for k in range(size))
