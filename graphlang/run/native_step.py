@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from graphlang.run.loops import Group, fold, is_possible
 from graphlang.run.native import FAST, library, pool
 from graphlang.run.products import is_product, product
 
+# Bytes of an input from which on C reads it where it lies: to say where takes as long as to copy fewer.
+_LARGE = 1 << 16
 _NAME = re.compile(r"\b[vx]\d+\b")
 # Loops and folds, one after the other.
 _Segment = list[Call | Group]
@@ -40,7 +43,8 @@ def natively(
     ----------
     code : Code
     inputs : mapping of str to (shape, dtype)
-        Parameters of the statements that are arrays. Those that C reads are copied into a place of their own.
+        Parameters of the statements that are arrays. Small ones that C reads are copied into a place of their
+        own.
     is_exact : bool
         Whether the bits are to be NumPy's; otherwise products become C too.
     is_shared : bool
@@ -163,8 +167,9 @@ class _Writer:
         table = (ctypes.c_void_p * len(self._addresses))(*self._addresses)
         new.kept = [list(self._kept.values()), table, staged]
         where = new.constant(ctypes.c_void_p(ctypes.addressof(table)))
-        copy = new.constant(np.copyto)
-        new.lines = [f"{copy}({new.constant(array)}, {name})" for name, array in staged.items()]
+        for name, array in staged.items():
+            hand = partial(np.copyto, array) if array.nbytes < _LARGE else _pointing(table, array)
+            new.lines.append(f"{new.constant(hand)}({name})")
         for k, part in enumerate(parts):
             new.lines.append(part if isinstance(part, str) else f"{new.constant(_entry(loaded, k))}({where})")
         return new
@@ -206,6 +211,28 @@ class _Writer:
             function, count = pool()
             loaded.share_by(function, ctypes.c_long(count))
         return loaded
+
+
+def _pointing(table: Any, place: np.ndarray) -> Callable[[np.ndarray], None]:
+    """A function that lets addresses in a place point into an array instead, if it is laid out like it."""
+    start = _address(place)
+    inside = [(k, at - start) for k, at in enumerate(table) if 0 <= (at or 0) - start < place.nbytes]
+
+    def hand(array: np.ndarray) -> None:
+        base = start
+        if array.strides == place.strides and array.dtype == place.dtype and array.shape == place.shape:
+            base = _address(array)
+        else:
+            np.copyto(place, array)
+        for k, offset in inside:
+            table[k] = base + offset
+
+    return hand
+
+
+def _address(array: np.ndarray) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _entry(loaded: Any, k: int) -> Any:
