@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.learner import TrainingStep
+from graphlang.run.memory import aligned
 from graphlang.types.tensor import DType
 
 
@@ -36,7 +37,7 @@ class Layout:
         learner, model = step.learner, step.model
         self.shapes = {path: tuple(int(s) for s in n.shape) for path, n in learner.weights.items()}
         self.size = sum(map(math.prod, self.shapes.values()))
-        self.weight, self.gradient = np.zeros(self.size, dtype), np.zeros(self.size, dtype)
+        self.weight, self.gradient = aligned(self.size, dtype), aligned(self.size, dtype)
         self.held: dict[str, np.ndarray] = self._views(self.weight)
         self.gradients = self._views(self.gradient)
         self.flat_states: list[np.ndarray] = []
@@ -44,7 +45,7 @@ class Layout:
         if self.is_flat:
             count = len(next(iter(learner.state_of.values()), ()))
             for k in range(count):
-                flat = np.zeros(self.size, dtype)
+                flat = aligned(self.size, dtype)
                 views = self._views(flat)
                 self.held |= {learner.state_of[path][k]: view for path, view in views.items()}
                 self.flat_states.append(flat)

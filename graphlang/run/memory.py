@@ -119,9 +119,20 @@ class Pool:
         return Piece(self._open, start, self._end)
 
     def _block(self, length: int) -> int:
-        self.blocks.append(np.empty(length, np.uint8))
+        self.blocks.append(aligned(length, np.uint8))
         self.used.append(0)
         return len(self.blocks) - 1
+
+
+def aligned(size: int, dtype: Any) -> np.ndarray:
+    """A vector of zeros that begins where a line of the cache does, so that no vector register takes two."""
+    count = size * np.dtype(dtype).itemsize
+    if not count:
+        return np.zeros(0, dtype)
+    raw = np.zeros(count + _ALIGNED, np.uint8)
+    start = -raw.__array_interface__["data"][0] % _ALIGNED
+    # By a memory view, so that what is cut from it says that this is its base.
+    return np.frombuffer(raw.data[start : start + count], dtype)
 
 
 def arranged(flat: np.ndarray, shape: tuple[int, ...], order: Order | None) -> np.ndarray:

@@ -31,6 +31,7 @@ def test_arrays_that_are_in_use_never_share_a_byte(asked: list[tuple[int, int]],
             assert (array == mark % 256).all()
             pool.give_back(piece)
         array, piece = pool.take((size,), np.uint8)
+        assert not size or array.ctypes.data % 64 == 0, "it begins where a line of the cache does"
         array[...] = k % 256
         held.append((array, piece, k))
     assert all((array == mark % 256).all() for array, _, mark in held)
