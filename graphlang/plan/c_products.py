@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from graphlang.plan.c_loops import C_TYPES, places_of, stretch
 from graphlang.records import Record
 
-# Multiplications and additions of a product that are worth waking up another thread for.
+# Multiplications and additions of a product that are worth waking up another thread for; and of one by a
+# vector, which reads each entry once.
 LEAST_SHARED = 1_000_000
+LEAST_THIN = 100_000
 
 
 class Matrix(Record):
@@ -51,13 +53,13 @@ class Product(Record):
 
     def text(self, name: str) -> str:
         """The function in C; its parameters are the addresses of `out`, `a` and `b`."""
-        count, work = math.prod(self.stack), 2 * math.prod(self.sizes)
-        is_shared = self.is_shared and count * work >= LEAST_SHARED
+        count, work, is_thin = math.prod(self.stack), 2 * math.prod(self.sizes), self.sizes[1] == 1
+        is_shared = self.is_shared and count * work >= (LEAST_THIN if is_thin else LEAST_SHARED)
         c = C_TYPES[self.kind]
         places = ", ".join(f"({c} *)a{k}{self._offset(k)}" for k in range(3))
         strides = ", ".join(f"{s}L" for matrix in (self.out, self.a, self.b) for s in matrix.strides[-2:])
         sizes = ", ".join(map(str, self.sizes))
-        function = "thin" if self.sizes[1] == 1 else "product"
+        function = "thin" if is_thin else "product"
         alone = int(is_shared and not self.stack)
         body = [f"{function}_{self.kind}({sizes}, {places}, {strides}, {alone});"]
         if self.stack:
