@@ -78,7 +78,10 @@ def _batch(text: str) -> int | str:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    from graphlang.run.blas import import_numpy_with_one_thread
+
     _check_options(options)
+    import_numpy_with_one_thread()
     training = _prepared(options)
     common.report(training.warnings, options.color)
     run = _Run(options, training)

@@ -139,7 +139,8 @@ def functions(plan: Plan) -> list[str]:
         parts += [_split(), _batches(plan)] if plan.holds_out else [_batches(plan)]
     if plan.holds_out:
         parts.append(_evaluate(plan))
-    return [*parts, _train(plan), _CHECK, _check_update(plan), _WRITE_LOG]
+    finite = [_ALL_FINITE] if plan.fast is not None else []
+    return [*parts, _train(plan), *finite, _CHECK, _check_update(plan), _WRITE_LOG]
 
 
 # --- rows ----------------------------------------------------------------------------------------------
@@ -155,6 +156,8 @@ def split_rows(count, seed):
 
 
 def _batches(plan: Plan) -> str:
+    if plan.fast is not None:
+        return _batches_in_order(plan)
     if plan.shuffle:
         return '''\
 def batches(rows, size, epoch, seed):
@@ -170,6 +173,32 @@ def batches(rows, size):
     """The rows of each batch."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]'''
+
+
+def _batches_in_order(plan: Plan) -> str:
+    """For a compiled step, beside which taking the rows of each batch would count."""
+    if plan.shuffle:
+        arguments, drawn = ", epoch, seed", ", in an order that is drawn anew for every epoch"
+        order = """\
+    if size < len(rows):  # else in whichever order
+        rows = rows[np.random.default_rng([seed, *b"epoch", epoch]).permutation(len(rows))]
+"""
+    else:
+        arguments = drawn = order = ""
+    return f'''\
+def batches(examples, rows, size{arguments}):
+    """The number of rows and the inputs of each batch{drawn}.
+
+    As many rows as fit into 16 MB are taken at once, so that a batch is a view.
+    """
+{order}    row_bytes = sum(array[:1].nbytes for array in examples.values())
+    many = size * max(1, 2**24 // max(1, size * row_bytes))
+    for first in range(0, len(rows), many):
+        taken = rows[first : first + many]
+        block = {{name: array[taken] for name, array in examples.items()}}
+        for start in range(0, len(taken), size):
+            inputs = {{name: array[start : start + size] for name, array in block.items()}}
+            yield min(size, len(taken) - start), inputs'''
 
 
 def _evaluate(plan: Plan) -> str:
@@ -268,18 +297,22 @@ def _steps(plan: Plan) -> Iterator[str]:
     if not plan.has_data:
         yield from inside
         return
-    rows = "batches(learn, batch, epoch, seed)" if plan.shuffle else "batches(learn, batch)"
-    yield f"for number, rows in enumerate({rows}):" if needs_number else f"for rows in {rows}:"
+    examples, one = ("", "rows") if plan.fast is None else ("examples, ", "size, inputs")
+    rows = f"batches({examples}learn, batch{', epoch, seed' if plan.shuffle else ''})"
+    if needs_number:
+        one = f"number, {one}" if plan.fast is None else f"number, ({one})"
+        rows = f"enumerate({rows})"
+    yield f"for {one} in {rows}:"
     yield from indented(inside)
 
 
 def _one_step(plan: Plan) -> Iterator[str]:
     yield "step += 1" if plan.has_data else "step = epoch + 1  # one in every epoch"
-    if plan.has_data:
-        yield f"inputs = {plan.besides}{{name: array[rows] for name, array in examples.items()}}"
     if plan.fast is not None:
         yield from _compiled_step(plan, plan.fast)
         return
+    if plan.has_data:
+        yield f"inputs = {plan.besides}{{name: array[rows] for name, array in examples.items()}}"
     yield from _computed(plan)
     yield from _summed(plan)
     yield from _updated(plan)
@@ -287,15 +320,17 @@ def _one_step(plan: Plan) -> Iterator[str]:
 
 def _compiled_step(plan: Plan, fast: Fast) -> Iterator[str]:
     """A step by the compiled functions, or by the readable ones where these are for other batches."""
-    fits = f"run is not None and len(rows) == {fast.count}" if plan.has_data else "run is not None"
+    fits = f"run is not None and size == {fast.count}" if plan.has_data else "run is not None"
     loss = f"float(values[{quoted(plan.of)}])"
     yield f"if {fits}:"
     yield f"    values, rest = run({', '.join(['seed + (step << 32)', *fast.arguments])})"
-    yield f"    if not (math.isfinite({loss}) and np.isfinite(gradient).all()):"
+    yield f"    if not (math.isfinite({loss}) and all_finite(gradient)):"
     yield f"        check({loss}, gradients, step, epoch)"
     yield from indented(_summed(plan))
     yield "    change(*rest)"
     yield "else:"
+    if plan.besides and plan.has_data:
+        yield "    inputs = INPUTS | inputs"
     yield from indented(_computed(plan))
     yield from indented(_summed(plan))
     yield from indented(_updated(plan))
@@ -316,9 +351,10 @@ def _computed(plan: Plan) -> Iterator[str]:
 
 
 def _summed(plan: Plan) -> Iterator[str]:
+    rows = "1" if not plan.has_data else "len(rows)" if plan.fast is None else "size"
     yield "for name, path in REPORTED.items():"
-    yield f"    sums[name] += float(values[path]){' * len(rows)' if plan.has_data else ''}"
-    yield f"seen += {'len(rows)' if plan.has_data else '1'}"
+    yield f"    sums[name] += float(values[path]){f' * {rows}' if plan.has_data else ''}"
+    yield f"seen += {rows}"
 
 
 def _updated(plan: Plan) -> Iterator[str]:
@@ -382,6 +418,11 @@ def _kept(plan: Plan) -> str:
         return "dict(params)"
     return "{path: value.copy() for path, value in params.items()}"
 
+
+_ALL_FINITE = '''\
+def all_finite(vector):
+    """Whether all entries are finite; looks at each only if the sum of their squares is not."""
+    return math.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all()'''
 
 _CHECK = '''\
 def check(loss, gradients, step, epoch):

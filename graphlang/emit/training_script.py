@@ -37,15 +37,16 @@ from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
 from graphlang.plan.listing import Listing
+from graphlang.plan.work import suits_one_thread
 from graphlang.records import replace
 
 # Names that the script has a use for itself.
 _OWN = (
-    "np argparse csv json math re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED REPORTED"
+    "np argparse csv json math os re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED REPORTED"
     " EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient weight rate"
     " total factor parameters forward infer backward clip_gradients schedule states update split_rows batches"
-    " evaluate train check write_log gradcheck save main compiled partial data read_table column columns"
-    " epoch_line along"
+    " evaluate train all_finite check write_log gradcheck save main compiled partial data read_table column"
+    " columns epoch_line along"
 )
 _FILES = ("csv", "npz", "npy")
 
@@ -306,10 +307,12 @@ class _Script:
             imports.add("from functools import partial")
         if "zipfile." in save:
             imports.add("import zipfile")
+        has_one_thread = suits_one_thread(self.step, self.settings.batch)
+        imports |= {"import os"} if has_one_thread else set()
         learned = "# The parameters that are learned.\nLEARNED = " + tuple_text(tuple(self.step.gradients))
         head = [
             self._docstring(),
-            _import_lines(imports),
+            _import_lines(imports, has_one_thread),
             *training_loop.constants(plan, self._constants(model)),
             *([learned] if plan.updating.keeps else []),
         ]
@@ -341,7 +344,14 @@ def _reserved() -> set[str]:
     return words | set(registry.all_ops())
 
 
-def _import_lines(lines: set[str]) -> str:
+# Before NumPy is imported, since the threads are started then.
+_ONE_THREAD = """\
+# Products this small are computed sooner without threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""
+
+
+def _import_lines(lines: set[str], has_one_thread: bool) -> str:
     standard = lines - {"import numpy as np"}
     ordered = sorted(standard, key=lambda text: (text.startswith("from"), text))
-    return "\n".join([*ordered, "", "import numpy as np"])
+    return "\n".join([*ordered, "", *([_ONE_THREAD] if has_one_thread else []), "import numpy as np"])

@@ -15,7 +15,7 @@ A mean over the rows is divided by their number in the whole batch, and a size i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -312,44 +312,6 @@ def _afterwards(
     reached = ancestors(then[n] for n in wanted if roles[n] is not Role.ROWS)
     used = {n: leaf for n, leaf in sums.items() if leaf in reached}
     return [n for n in made if n in reached], used, then
-
-
-# Floating-point operations of a step from which on threads are likely to pay: several milliseconds of work.
-_LEAST_TO_PAY = 100_000_000
-
-
-def work(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]) -> int:
-    """Floating-point operations of what is wanted, roughly."""
-    return sum(cost for _, cost in _costs(nodes, wanted, sizes))
-
-
-def pays(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]) -> bool:
-    """Whether threads that each take some rows are likely to be faster than BLAS's threads.
-
-    They are where most of the work is in images or in stacks of matrices: there NumPy walks through memory,
-    and BLAS is called for products that are too small to be shared. One product of two large matrices is
-    shared best by BLAS itself.
-    """
-    total = plain = 0
-    for node, cost in _costs(nodes, wanted, sizes):
-        total += cost
-        plain += cost * (node.op == "matmul" and len(node.shape) <= 2)
-    return total >= _LEAST_TO_PAY and plain < total / 2
-
-
-def _costs(
-    nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]
-) -> Iterator[tuple[Node, int]]:
-    needed = ancestors(wanted)
-    for node in nodes:
-        if node in needed and not node.is_leaf:
-            count = find(node.op).flops
-            cost = (
-                count(*(n.type for n in node.inputs), out=node.type, **node.attrs)
-                if count
-                else node.type.size
-            )
-            yield node, int(resolve(cost, sizes))
 
 
 def rows_of(inputs: Iterable[Node]) -> str | None:

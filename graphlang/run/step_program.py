@@ -241,7 +241,8 @@ def _shared(
     threads: Threads,
 ) -> SplitProgram | None:
     """The step as a program for threads that share the batch, if that can be and is worth it."""
-    from graphlang.plan.split import rows_of, split, work
+    from graphlang.plan.split import rows_of, split
+    from graphlang.plan.work import work
     from graphlang.run.split_program import SplitProgram
 
     rows = rows_of(step.model.by_path[path] for path in fed)

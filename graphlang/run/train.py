@@ -25,8 +25,10 @@ from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.plan.schedule import make_plan
+from graphlang.plan.work import suits_one_thread
 from graphlang.records import field
 from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, split_rows
+from graphlang.run.blas import OneThread, give_all_threads
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
@@ -231,13 +233,17 @@ class Trainer:
         self._times = {leaf.path: name for name, leaf in step.clock.items() if leaf in reached}
         # Inputs that do not fit the model are told of before anything runs.
         bound_sizes(feed, self._largest_batch)
+        self._suits_one_thread = suits_one_thread(step, settings.batch)
+        if not self._suits_one_thread:
+            give_all_threads()
 
     def start(self, weights: Mapping[str, Any] | None = None) -> Progress:
         """Where training begins: parameters and states as the file says, or as given."""
         given = dict(weights or {})
         model, seed, learner = self.step.model, self.settings.seed, self.step.learner
-        values: Values = {**initial_values(model, self.dtype, seed, given), **given}
-        values |= initial_values(model, self.dtype, seed, starts=learner.starts) if learner.starts else {}
+        with OneThread(self._suits_one_thread):
+            values: Values = {**initial_values(model, self.dtype, seed, given), **given}
+            values |= initial_values(model, self.dtype, seed, starts=learner.starts) if learner.starts else {}
         kinds = {**{p: model.by_path[p] for p in (*model.params, *model.states)}, **learner.states}
         for path, node in kinds.items():
             values[path] = np.asarray(values[path], self.dtype if node.type.is_float else None)
@@ -258,7 +264,8 @@ class Trainer:
         engine = Engine(self)
         progress.values = engine.layout.adopt(progress.values)
         try:
-            yield from self._epochs(engine, progress, started)
+            with OneThread(self._suits_one_thread):
+                yield from self._epochs(engine, progress, started)
         finally:
             engine.close()
 
@@ -283,7 +290,8 @@ class Trainer:
 
     def helpful_threads(self) -> int:
         """How many threads are likely to be of use: as many as there are cores, or one."""
-        from graphlang.plan.split import pays, rows_of, split
+        from graphlang.plan.split import rows_of, split
+        from graphlang.plan.work import pays
 
         step = self.step
         sizes = bound_sizes(self.feed, self._largest_batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -178,6 +179,8 @@ def executed(script: str, folder: Path, capsys: Any, monkeypatch: pytest.MonkeyP
     path, weights, log = folder / "script.py", folder / "w.npz", folder / "run.jsonl"
     path.write_text(script, encoding="utf-8")
     (folder / "w.last.npz").unlink(missing_ok=True)
+    # A script may set it; here that would reach other tests.
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", os.environ.get("OPENBLAS_NUM_THREADS", "1"))
     monkeypatch.setattr(sys, "argv", [str(path), "-o", str(weights), "--log", str(log), *args])
     capsys.readouterr()
     with np.errstate():
@@ -325,6 +328,38 @@ def test_a_script_runs_by_itself_in_a_fresh_python(folder: Path) -> None:
     (folder / "alone.py").write_text(script_of(training, folder), encoding="utf-8")
     subprocess.run([sys.executable, "-I", folder / "alone.py", "-o", "alone.npz"], cwd=folder, check=True)
     assert_same_bits(arrays_of(folder / "alone.npz"), trained(training).best)
+
+
+@pytest.mark.parametrize("is_optimized", [False, True], ids=["readable", "optimized"])
+@pytest.mark.parametrize(("batch", "wanted"), [(32, True), (1 << 20, False)])
+def test_a_script_of_small_steps_asks_for_one_thread_before_numpy_is_imported(
+    batch: int, wanted: bool, is_optimized: bool, folder: Path
+) -> None:
+    training = prepared(SPIRAL + f"  batch = {batch} }}\n", folder)
+    head = script_of(training, folder, is_optimized=is_optimized).partition("\nimport numpy as np\n")[0]
+    assert ('\nos.environ.setdefault("OPENBLAS_NUM_THREADS", "1")\n' in head) is wanted
+
+
+@pytest.mark.parametrize("shuffle", ["true", "false"])
+def test_batches_of_an_optimized_script_are_the_rows_in_order_however_large_they_are(
+    shuffle: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    training = prepared(SPIRAL + f"  batch = 16\n shuffle = {shuffle} }}\n", folder)
+    path = folder / "batches.py"
+    path.write_text(script_of(training, folder, is_optimized=True), encoding="utf-8")
+    functions = runpy.run_path(str(path))
+    rows = np.array([5, 3, 8, 1, 2, 7, 4])
+    # One is 40 kB, so that all fit into a block; the other is 10 MB, so that each batch is one.
+    for width in (10_000, 2_500_000):
+        examples = {"x": np.broadcast_to(np.arange(9, dtype=np.float32)[:, None], (9, width))}
+        order = np.random.default_rng([7, *b"epoch", 4]).permutation(7) if shuffle == "true" else np.arange(7)
+        drawn = functions["batches"](examples, rows, 3, *((4, 7) if shuffle == "true" else ()))
+        found = [(size, inputs["x"].shape, inputs["x"][:, -1].tolist()) for size, inputs in drawn]
+        wanted = rows[order].tolist()
+        assert found == [
+            (len(part), (len(part), width), part) for part in (wanted[:3], wanted[3:6], wanted[6:])
+        ]
 
 
 def test_scripts_are_clean_python(folder: Path) -> None:

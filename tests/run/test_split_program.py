@@ -12,7 +12,8 @@ from graphlang.differentiate.differentiate import differentiate
 from graphlang.learning import prepare_training
 from graphlang.pipeline import compile_source
 from graphlang.plan.schedule import make_plan
-from graphlang.plan.split import Role, split, work
+from graphlang.plan.split import Role, split
+from graphlang.plan.work import work
 from graphlang.run.interpreter import Executable
 from graphlang.run.split_program import SplitProgram
 from graphlang.run.threads import Threads

@@ -1,0 +1,92 @@
+"""BLAS has one thread where a step is small, and its own threads everywhere else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from graphlang.learning import prepare_training
+from graphlang.run import blas
+from graphlang.run.blas import OneThread
+from graphlang.run.threads import available
+from graphlang.source import SourceFile
+
+pytestmark = pytest.mark.skipif(blas._functions() is None, reason="NumPy's BLAS is another")
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], int]]:
+    """Tells how many threads BLAS has, which are 2 at first."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    found = blas._functions()
+    assert found is not None
+    get, set_ = found
+    before = get()
+    set_(2)
+    yield get
+    set_(before)
+
+
+def test_blas_has_one_thread_as_long_as_anyone_wants_that(threads: Callable[[], int]) -> None:
+    first, second = OneThread(), OneThread()
+    with first:
+        second.__enter__()
+        assert threads() == 1
+    assert threads() == 1
+    second.__exit__()
+    assert threads() == 2
+
+
+def test_blas_keeps_its_threads_where_they_are_wanted_or_set_by_the_user(
+    threads: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OneThread(is_wanted=False):
+        assert threads() == 2
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    with OneThread():
+        assert threads() == 2
+
+
+@pytest.mark.parametrize(("units", "wanted"), [(4, 1), (6000, 2)], ids=["small", "large"])
+def test_a_run_of_small_steps_has_one_thread(units: int, wanted: int, threads: Callable[[], int]) -> None:
+    text = (
+        "data d = spiral(n = 40)\ninput x: [N, 2]\ninput y: int[N]\n"
+        f"s = x -> dense({units}, tanh) -> dense(3)\nloss = cross_entropy(s, y)\noutput s\n"
+        "train on d { minimize = loss\n epochs = 1\n batch = 60 }\n"
+    )
+    training = prepare_training(SourceFile("m.graph", text))
+    steps = training.trainer.steps(training.progress)
+    next(steps)
+    assert threads() == wanted
+    list(steps)
+    assert threads() == 2
+
+
+_STARTED = """\
+import os, sys
+from graphlang.run import blas
+blas.import_numpy_with_one_thread()
+get, _ = blas._functions()
+print(get(), "OPENBLAS_NUM_THREADS" in os.environ)
+blas.give_all_threads()
+print(get())
+"""
+
+
+def test_numpy_is_imported_with_one_thread_and_given_the_others_later() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    assert started(environment) == ["1 False", str(available())]
+
+
+def test_a_number_of_threads_that_the_user_sets_stays() -> None:
+    assert started({**os.environ, "OPENBLAS_NUM_THREADS": "2"}) == ["2 True", "2"]
+
+
+def started(environment: dict[str, str]) -> list[str]:
+    command = [sys.executable, "-c", _STARTED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stdout.splitlines()
