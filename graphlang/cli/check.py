@@ -34,6 +34,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def diagnose(options: argparse.Namespace) -> Problems:
     """All problems of a file, those of reading it included."""
+    from graphlang.run.blas import import_numpy_with_one_thread
+
+    import_numpy_with_one_thread()
     from graphlang import pipeline
     from graphlang.elaborate.settings import parse_settings, unknown_settings
     from graphlang.run import datasets

@@ -115,16 +115,22 @@ def read(path: str) -> SourceFile:
 
 def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> Loaded:
     """Read and compile a file; raises GraphlangError with all its errors."""
-    from graphlang import pipeline
-    from graphlang.elaborate.settings import parse_settings, unknown_settings
+    from graphlang.run.blas import give_all_threads, import_numpy_with_one_thread
 
     source = read(path)
+    import_numpy_with_one_thread()
+    from graphlang import pipeline
+    from graphlang.elaborate.settings import parse_settings, unknown_settings
+    from graphlang.plan.work import can_share_products
+
     overrides, problems = parse_settings(settings)
     stop_on_errors(problems)
     outcome = pipeline.compile_source(source, training=training, overrides=overrides)
     stop_on_errors(outcome.problems)
     unknown_settings(outcome.value, overrides, problems)
     stop_on_errors(problems)
+    if can_share_products((*outcome.value.nodes, *outcome.value.initial)):
+        give_all_threads()
     return Loaded(source, outcome.value, list(outcome.problems), overrides)
 
 

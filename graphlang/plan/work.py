@@ -6,6 +6,7 @@ counts are rough; what they decide is whether threads are worth starting, never 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
@@ -19,6 +20,8 @@ from graphlang.plan.schedule import resolve
 _LEAST_TO_PAY = 100_000_000
 # A step of fewer, a tenth of a millisecond of work, is over before the threads of BLAS have gained anything.
 _LEAST_TO_SHARE = 10_000_000
+# BLAS computes a product by itself in one thread if its operands and its result have no more entries.
+_MOST_ALONE = 1000
 
 
 def work(nodes: Iterable[Node], wanted: Iterable[Node], sizes: Mapping[str, int]) -> int:
@@ -53,6 +56,15 @@ def suits_one_thread(step: TrainingStep, batch: int | None) -> bool:
     wanted = [step.loss, *step.model.metrics.values(), *step.gradients.values()]
     costs = (cost for _, cost in _costs(step.nodes, wanted, sizes))
     return all(total < _LEAST_TO_SHARE for total in accumulate(costs))
+
+
+def can_share_products(nodes: Iterable[Node]) -> bool:
+    """Whether a BLAS of many threads might use them for one of these nodes: if not, it need not have them."""
+    for node in nodes:
+        sizes = [size for size in node.shape if isinstance(size, int)]
+        if len(sizes) < len(node.shape) or math.prod(sizes) > _MOST_ALONE:
+            return True
+    return False
 
 
 def _costs(

@@ -7,7 +7,7 @@ import pytest
 from graphlang.differentiate.training_step import training_step
 from graphlang.graph.learner import TrainingStep
 from graphlang.pipeline import compile_source
-from graphlang.plan.work import suits_one_thread, work
+from graphlang.plan.work import can_share_products, suits_one_thread, work
 from graphlang.source import SourceFile
 
 
@@ -50,3 +50,17 @@ def test_without_data_a_step_is_as_large_as_its_inputs() -> None:
         for n in (8, 800)
     ]
     assert [suits_one_thread(step, 32) for step in steps] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("input x = 2\nf = x * 3", False),
+        ("param w: [30, 30] = 0\nf = w @ w", False),
+        ("param w: [40, 40] = 0\nf = sum(w)", True),
+        ("input x: [N]\nf = sum(x)", True),
+    ],
+)
+def test_blas_shares_no_product_of_a_thousand_entries(text: str, wanted: bool) -> None:
+    model = compile_source(SourceFile("m.graph", text)).value
+    assert can_share_products(model.nodes) is wanted

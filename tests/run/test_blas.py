@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,28 @@ def started(environment: dict[str, str]) -> list[str]:
     command = [sys.executable, "-c", _STARTED]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return done.stdout.splitlines()
+
+
+_COMMAND = """\
+import sys
+from graphlang.cli.main import main
+from graphlang.run import blas
+assert main(sys.argv[1:]) == 0
+print(blas._functions()[0]())
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "train"])
+@pytest.mark.parametrize(("rows", "is_small"), [(3, True), (900, False)])
+def test_a_command_gives_blas_its_threads_where_they_may_be_of_use(
+    command: str, rows: int, is_small: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.graph"
+    path.write_text(
+        f"param w: [{rows}, {rows}] ~ normal(0, 0.1)\nloss = sum(w @ w)\noutput loss\n"
+        "train { minimize = loss\n epochs = 0 }\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    line = [sys.executable, "-c", _COMMAND, command, str(path), "--quiet"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
+    assert int(done.stdout.splitlines()[-1]) == (1 if is_small else available())
