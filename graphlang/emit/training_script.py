@@ -347,7 +347,7 @@ def _reserved() -> set[str]:
 # Before NumPy is imported, since the threads are started then.
 _ONE_THREAD = """\
 # Products this small are computed sooner without threads.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 """
 
 

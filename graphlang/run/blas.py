@@ -2,7 +2,7 @@
 
 OpenBLAS starts a thread for every core when NumPy is imported, and these look for work for a while after each
 product that they have shared. Small steps are over sooner without them (`plan.work.suits_one_thread`), and so
-is the import. Whoever sets `OPENBLAS_NUM_THREADS` has decided, and nothing here has an effect.
+is the import. What the environment says is a limit: small steps take less, and have the same bits anywhere.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-_VARIABLE = "OPENBLAS_NUM_THREADS"
+# OpenBLAS obeys the first that is set.
+_VARIABLES = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
 # What OpenBLAS puts before and behind its names: NumPy's own, with integers of 64 bits, comes first.
 _SPELLINGS = [(before, behind) for before in ("scipy_", "") for behind in ("64_", "_64", "")]
 
@@ -25,24 +26,26 @@ def import_numpy_with_one_thread() -> None:
     `give_all_threads` is to be called where it turns out that it does not.
     """
     # Windows does not look for a function in the libraries that a library uses: the threads would be lost.
-    if "numpy" in sys.modules or _VARIABLE in os.environ or sys.platform == "win32":
+    if "numpy" in sys.modules or sys.platform == "win32":
         return
-    os.environ[_VARIABLE] = "1"
+    before = os.environ.get(_VARIABLES[0])
+    os.environ[_VARIABLES[0]] = "1"
     try:
         import numpy  # noqa: F401
     finally:
         # For what is started from here, and for whoever asks how many threads are allowed.
-        del os.environ[_VARIABLE]
+        if before is None:
+            del os.environ[_VARIABLES[0]]
+        else:
+            os.environ[_VARIABLES[0]] = before
     _State.is_started_with_one = True
 
 
 def give_all_threads() -> None:
     """Let BLAS have the threads that it would have started by itself."""
-    from graphlang.run.threads import available
-
-    found = _functions()
-    if _State.is_started_with_one and found is not None:
-        found[1](available())
+    found = _functions() if _State.is_started_with_one else None
+    if found is not None:
+        found[1](_own_number())
     _State.is_started_with_one = False
 
 
@@ -53,7 +56,7 @@ class OneThread:
         self._is_wanted = is_wanted
 
     def __enter__(self) -> None:
-        found = _functions() if self._is_wanted and _VARIABLE not in os.environ else None
+        found = _functions() if self._is_wanted else None
         self._set = found[1] if found is not None else None
         if found is not None:
             get, set_ = found
@@ -78,6 +81,13 @@ class _State:
     lock = Lock()
     holders = 0
     before = 1
+
+
+def _own_number() -> int:
+    """How many threads OpenBLAS starts by itself."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = (os.environ.get(name, "") for name in _VARIABLES)
+    return min(next((int(text) for text in told if text.isdecimal() and int(text) > 0), cores), cores)
 
 
 @cache

@@ -337,7 +337,7 @@ def test_a_script_of_small_steps_asks_for_one_thread_before_numpy_is_imported(
 ) -> None:
     training = prepared(SPIRAL + f"  batch = {batch} }}\n", folder)
     head = script_of(training, folder, is_optimized=is_optimized).partition("\nimport numpy as np\n")[0]
-    assert ('\nos.environ.setdefault("OPENBLAS_NUM_THREADS", "1")\n' in head) is wanted
+    assert ('\nos.environ["OPENBLAS_NUM_THREADS"] = "1"\n' in head) is wanted
 
 
 @pytest.mark.parametrize("shuffle", ["true", "false"])
