@@ -28,7 +28,8 @@ from graphlang.records import replace
 
 _OWN = (
     "np argparse csv json re sys zipfile Path FLOAT INPUTS SHAPES OUTPUTS WHOLE inputs params values seed"
-    " parameters forward save write plain main data read_feed read_table column columns along"
+    " parameters forward save write plain main data read_feed read_digits"
+    " read_table column columns along"
 )
 _FILES = ("csv", "npz", "npy")
 

@@ -15,6 +15,27 @@ from graphlang.ops import registry
 from graphlang.types.tensor import DType
 
 _TABLE_CSV = '''\
+def read_digits(lines, width, delimiter):
+    """The cells of lines of whole numbers, read digit by digit for all at once; None if there are others."""
+    found = []
+    for start in range(0, len(lines), 1024):
+        codes = np.frombuffer("\\n".join([*lines[start : start + 1024], ""]).encode(), np.uint8)
+        digits = codes - ord("0")  # whatever stands before "0" comes after "9"
+        ends = np.flatnonzero(digits > 9)
+        lengths = np.diff(ends, prepend=-1) - 1
+        if len(ends) % width or not 1 <= lengths.min() <= lengths.max() <= 15:
+            return None
+        marks = codes[ends].reshape(-1, width)
+        if (marks[:, -1] != ord("\\n")).any() or (marks[:, :-1] != ord(delimiter)).any():
+            return None
+        numbers = digits[ends - 1].astype(float)
+        for k in range(1, lengths.max()):
+            longer = np.flatnonzero(lengths > k)
+            numbers[longer] += digits[ends[longer] - 1 - k] * 10.0**k
+        found.append(numbers.reshape(-1, width))
+    return np.concatenate(found) if found else None
+
+
 def read_table(path, delimiter=None, header=None):
     """Names and columns of a CSV file; texts become class numbers, in the sorted order of the texts."""
     with open(path, encoding="utf-8-sig", newline="") as file:
@@ -31,6 +52,9 @@ def read_table(path, delimiter=None, header=None):
     if header is None:
         header = numbers(first) is None
     names = first if header else list(range(len(first)))
+    digits = read_digits(lines[int(header) :], len(first), delimiter)
+    if digits is not None:
+        return names, digits
     try:
         return names, np.loadtxt(lines[int(header) :], delimiter=delimiter, comments=None, ndmin=2)
     except ValueError:

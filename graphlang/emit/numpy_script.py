@@ -35,7 +35,7 @@ from graphlang.types.tensor import DType
 _OWN = (
     "np argparse csv json re math string Path NODES INPUTS SHAPES WHOLE inputs params values seed"
     " gradients parameters forward backward expectations holds failure brief nested plain data main read_feed"
-    " read_table column columns math power positive negative"
+    " read_digits read_table column columns math power positive negative"
 )
 # The formula of one parameter's start may be this long.
 _MAX_START = 160

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.records import Record, field
+from graphlang.run.csv_digits import read_digits
 from graphlang.run.files import Place, is_readable_file, listed, printable, read_text, reason
 from graphlang.source import SourceFile, Span
 
@@ -208,9 +209,11 @@ def _from_numbers(
     if not body:
         return None
     try:
-        numbers = np.loadtxt(
-            body, delimiter=delimiter, comments=None, quotechar='"', ndmin=2, dtype=np.float64
-        )
+        numbers = read_digits(body, len(first), delimiter)
+        if numbers is None:
+            numbers = np.loadtxt(
+                body, delimiter=delimiter, comments=None, quotechar='"', ndmin=2, dtype=np.float64
+            )
     except (ValueError, MemoryError, OverflowError):
         return None
     if numbers.shape != (len(body), len(first)) or not np.isfinite(numbers).all():
