@@ -56,12 +56,14 @@ def main() -> None:
 
 
 def _handlers(folder: Folder) -> dict[str, Handler]:
-    """What can be asked. All modules are loaded here, before files are out of reach."""
+    """What can be asked. All modules are loaded here, before files are out of reach, and BLAS is found."""
+    from graphlang.run.blas import OneThread
     from graphlang.server import exporting, gradients, looking, training
 
     first = {"text": _FIRST, "name": "first.graph"}
-    looking.look(first, folder)
-    exporting.export(first, folder)
+    with OneThread():
+        looking.look(first, folder)
+        exporting.export(first, folder)
     return {
         "look": lambda m, folder, _, send: send(looking.look(m, folder)),
         "gradcheck": lambda m, folder, _, send: send(gradients.compare(m, folder)),
