@@ -136,10 +136,10 @@ def test_five_thousand_nodes_in_loops_are_a_small_picture_at_once():
              "f = sum(h)", "output f"]  # fmt: skip
     made = model("\n".join(lines))
     assert len(made.nodes) > 5000
-    start = time.perf_counter()
+    start = time.process_time()
     found = make_scene(made)
     svg_text(found)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert len(found.items) < 15
     assert sorted(titles(found).values()) == ["×2  for j in 1..2", "×700  for k in 1..700"]
 

@@ -228,9 +228,9 @@ def test_hostile_files_end_soon(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     # A hundredth of the limits takes a hundredth of the time.
     monkeypatch.setattr("graphlang.elaborate.statements.MAX_STATEMENTS", 2_000)
     monkeypatch.setattr("graphlang.elaborate.loops.MAX_ITERATIONS", 1_000)
-    start = time.perf_counter()
+    start = time.process_time()
     check(HOSTILE[name])
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize("name", sorted(registry.all_ops()))
