@@ -103,7 +103,9 @@ def prepare_training(
         from graphlang.run.native import compiler
 
         compiler()  # that there is none is told before anything is trained
-    trainer = Trainer(step, differentiate(inference), batches, found, DTYPES[dtype], threads, is_fast, jit)
+    # Where training changes nothing about the file, its step knows all that rows held out are asked for.
+    asked = step.model if inference is model else differentiate(inference)
+    trainer = Trainer(step, asked, batches, found, DTYPES[dtype], threads, is_fast, jit)
     return Training(trainer, trainer.start(given), rows, list(problems))
 
 

@@ -14,7 +14,7 @@ _NAME = re.compile(r"\b(?:c|part)\d+\b")
 _WORD = re.compile(r"\b[a-z]\w*\b")
 _ASSIGNED = re.compile(r"(\w+) = ")
 # Statements that are compiled at once: Python's compiler takes some four kilobytes for each meanwhile.
-_AT_ONCE = 256
+_AT_ONCE = 64
 
 
 class Code:

@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphlang.differentiate.differentiate import differentiate
+from graphlang.graph.node import Node
 from graphlang.pipeline import compile_source
+from graphlang.plan.schedule import Step
 from graphlang.run.memory import Pool
+from graphlang.run.operand import Operand
 from graphlang.run.program import Program
+from graphlang.run.statements import Statements
 from graphlang.source import SourceFile
 
 LARGE = 1 << 18
@@ -61,6 +65,22 @@ def test_the_memory_of_a_program_is_free_as_soon_as_nobody_holds_it() -> None:
         assert blocks and not any(block() is not None for block in blocks)
     finally:
         gc.enable()
+
+
+def test_of_what_a_program_was_written_from_nothing_stays() -> None:
+    lines = "\n".join(f"h{k + 1} = tanh(h{k}) * 2" for k in range(50))
+    model = compile_source(SourceFile("t", f"input h0: [4]\n{lines}\nf = sum(h50)")).value
+    model = differentiate(model, model.by_path["f"])
+
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(found, (Node, Step, Operand, Statements)) for found in gc.get_objects())
+
+    before = kept()
+    program = Program(model.nodes, [model.by_path["f"], model.gradients["h0"]], {}, np.float64, {})
+    # The values that were asked for.
+    assert kept() <= before + 2
+    assert len(program.code.lines) > 100
 
 
 def test_of_a_rectified_layer_one_array_is_kept_for_the_gradient() -> None:

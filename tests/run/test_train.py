@@ -471,6 +471,7 @@ train on d {{
 """
     run = training(text)
     assert len(elaborated) == times
+    assert (run.trainer.inference is run.trainer.step.model) == (times == 1)
     assert "bernoulli" not in {node.op for node in run.trainer.inference.nodes}
 
 
