@@ -24,8 +24,8 @@ from graphlang.ops.windows import borders, pair, places
 
 # --- windows as matrices ---------------------------------------------------------------------------
 
-# As many entries as stay in a core's cache while they are gathered and multiplied.
-CACHED = 1 << 18
+# As many entries as stay in a core's cache while they are gathered and multiplied; more would be no faster.
+CACHED = 1 << 16
 # Runs of fewer entries than this cost more to start than to copy.
 SHORT = 16
 
