@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,8 +26,6 @@ from graphlang.run.products import is_product, product
 # Bytes of an input from which on C reads it where it lies: to say where takes as long as to copy fewer.
 _LARGE = 1 << 16
 _NAME = re.compile(r"\b[vx]\d+\b")
-# Loops and folds, one after the other.
-_Segment = list[Call | Group]
 
 
 def natively(
@@ -56,42 +54,64 @@ def natively(
         E0918 when there is no C compiler, or it fails.
     """
     staged = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
-    # What views are of is there from the beginning on, and so may they be.
-    parts: list[str | _Segment] = []
-    views: list[str] = []
-    segment: _Segment | None = None
-    used: set[str] = set()
-    reader = Reader(code.names, staged)
-    for line in code.lines:
-        if reader.is_view(line):
-            views.append(line)
-            continue
-        call = reader.read(line)
-        if call is None or not (is_product(call, is_exact=is_exact) or is_possible(call, is_exact=is_exact)):
-            parts.append(line)
-            segment = None
-            continue
-        used |= set(_NAME.findall(line))
-        if segment is None:
-            segment = []
-            parts.append(segment)
-        _append(segment, call)
-    for line in reversed(views):
-        name, *bases = _NAME.findall(line)
-        used |= set(bases) if name in used else set()
-    read = {name: array for name, array in staged.items() if name in used}
+    cut = _Cut(code, staged, is_exact=is_exact)
     writer = _Writer(code, is_exact=is_exact, is_shared=is_shared)
-    return writer.written([*views, *parts], read)
+    for part in cut.parts():
+        writer.add(part)
+    return writer.written(cut.views, cut.staged())
 
 
-def _append(segment: _Segment, call: Call) -> None:
-    last = segment[-1] if segment else None
-    if call.is_fold or call.is_product:
-        segment.append(call)
-    elif isinstance(last, Group) and last.takes(call):
-        last.add(call)
-    else:
-        segment.append(Group(call))
+class _Cut:
+    """Statements cut into what C does and what it leaves, one part at a time.
+
+    Attributes
+    ----------
+    views : list of str
+        Statements that come first. What views are of is there from the beginning on, and so may they be.
+    """
+
+    def __init__(self, code: Code, staged: Mapping[str, np.ndarray], *, is_exact: bool):
+        self._lines, self._staged, self._is_exact = code.lines, staged, is_exact
+        self._reader = Reader(code.names, staged)
+        self._used: set[str] = set()
+        self.views: list[str] = []
+
+    def parts(self) -> Iterator[str | Call | Group]:
+        """Statements for Python, and loops, folds and products for C, in order."""
+        group: Group | None = None
+        for line in self._lines:
+            if self._reader.is_view(line):
+                self.views.append(line)
+                continue
+            call = self._call(line)
+            is_loop = call is not None and not (call.is_fold or call.is_product)
+            if group is not None and call is not None and is_loop and group.takes(call):
+                group.add(call)
+                continue
+            if group is not None:
+                yield group
+            group = Group(call) if call is not None and is_loop else None
+            if group is None:
+                yield line if call is None else call
+        if group is not None:
+            yield group
+
+    def _call(self, line: str) -> Call | None:
+        call = self._reader.read(line)
+        if call is None:
+            return None
+        if not (is_product(call, is_exact=self._is_exact) or is_possible(call, is_exact=self._is_exact)):
+            return None
+        self._used |= set(_NAME.findall(line))
+        return call
+
+    def staged(self) -> dict[str, np.ndarray]:
+        """The inputs that C reads, once all parts are known."""
+        used = set(self._used)
+        for line in reversed(self.views):
+            name, *bases = _NAME.findall(line)
+            used |= set(bases) if name in used else set()
+        return {name: array for name, array in self._staged.items() if name in used}
 
 
 def one_loop(
@@ -139,7 +159,11 @@ def one_loop(
         return None
     taking = Code()
     lines = [f"{taking.constant(array)}[...] = {name}" for name, array in given.items()]
-    return _Writer(taking, is_shared=is_shared).written([*lines, [group]], {}).function(numbers)
+    writer = _Writer(taking, is_shared=is_shared)
+    for line in lines:
+        writer.add(line)
+    writer.add(group)
+    return writer.written([], {}).function(numbers)
 
 
 class _Writer:
@@ -153,30 +177,47 @@ class _Writer:
         self._at: dict[int, int] = {}
         # What the addresses point into, by identity.
         self._kept: dict[int, Any] = {}
+        # Statements for Python, or the numbers of functions in C.
+        self._parts: list[str | int] = []
+        # The text of these, and the lines of the one that is not complete.
+        self._segments: list[str] = []
+        self._open: list[str] = []
 
-    def written(self, parts: Sequence[str | _Segment], staged: Mapping[str, np.ndarray]) -> Code:
-        """All parts as new statements."""
-        segments = [self._segment(k, part) for k, part in enumerate(parts) if isinstance(part, list)]
+    def add(self, part: str | Call | Group) -> None:
+        """Write the next part at once, so that what it was made of need not be kept."""
+        if isinstance(part, str):
+            self._close()
+            self._parts.append(part)
+        else:
+            self._open.append(self._call(part))
+
+    def _close(self) -> None:
+        if self._open:
+            k = len(self._segments)
+            self._parts.append(k)
+            self._segments.append("\n".join([f"void part{k}(char **at) {{", *self._open, "}", ""]))
+            self._open = []
+
+    def written(self, views: Sequence[str], staged: Mapping[str, np.ndarray]) -> Code:
+        """All parts as new statements, after those that are views."""
+        self._close()
         new = Code()
         new.names.update(self._old.names)
-        if not segments:
+        if not self._segments:
             new.lines = list(self._old.lines)
             return new
-        text = self._text(segments)
-        loaded = self._library(text)
+        loaded = self._library(self._text(self._segments))
         table = (ctypes.c_void_p * len(self._addresses))(*self._addresses)
         new.kept = [list(self._kept.values()), table, staged]
         where = new.constant(ctypes.c_void_p(ctypes.addressof(table)))
         for name, array in staged.items():
             hand = partial(np.copyto, array) if array.nbytes < _LARGE else _pointing(table, array)
             new.lines.append(f"{new.constant(hand)}({name})")
-        for k, part in enumerate(parts):
-            new.lines.append(part if isinstance(part, str) else f"{new.constant(_entry(loaded, k))}({where})")
+        new.lines += views
+        for part in self._parts:
+            line = part if isinstance(part, str) else f"{new.constant(_entry(loaded, part))}({where})"
+            new.lines.append(line)
         return new
-
-    def _segment(self, k: int, groups: _Segment) -> str:
-        lines = [self._call(group) for group in groups]
-        return "\n".join([f"void part{k}(char **at) {{", *lines, "}", ""])
 
     def _call(self, group: Call | Group) -> str:
         loop: Loop | Fold | Product
