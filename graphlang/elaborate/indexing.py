@@ -155,8 +155,7 @@ def _node_by_path(ctx: Context, path: str) -> Node | None:
     found = ctx.leaves.get(path)
     if found is not None or ctx.builder is not ctx.main:
         return found
-    # Rare enough (a path of an unnamed node, in an expectation) to search for.
-    return next((n for n in reversed(ctx.main.nodes) if n.path == path), None)
+    return ctx.main.find(path)
 
 
 def _no_attribute(ctx: Context, expr: tree.Attribute, value: Any) -> Any:

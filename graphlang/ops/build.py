@@ -50,6 +50,9 @@ class Builder:
         self._counters: dict[str, int] = {}
         self._consts: dict[tuple[type, Any], Node] = {}
         self._size_nodes: dict[Dim, Node] = {}
+        # The first so many nodes by the paths they have or had, once one was asked for.
+        self._by_path: dict[str, Node] = {}
+        self._indexed = 0
 
     # --- names ---------------------------------------------------------------------------------
 
@@ -84,6 +87,18 @@ class Builder:
         node.path = path
         node.is_named = is_named
         self._taken.add(path)
+        if self._indexed:
+            self._by_path[path] = node
+
+    def find(self, path: str) -> Node | None:
+        """The node with a path: nearly always none, since every `x.T` might be one."""
+        if path not in self._taken:
+            return None
+        for node in self.nodes[self._indexed :]:
+            self._by_path[node.path] = node
+        self._indexed = len(self.nodes)
+        found = self._by_path.get(path)
+        return found if found is not None and found.path == path else None
 
     # --- nodes ---------------------------------------------------------------------------------
 

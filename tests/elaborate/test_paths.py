@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.elaborate.reading import model, paths, problems
 
 
@@ -103,3 +105,23 @@ def test_loops_and_calls_leave_boxes() -> None:
     assert kinds["for[1]"] == kinds["for[2]"] == "iteration"
     assert kinds["h[1].dense"] == "network"
     assert found.scopes["h[1].dense"].title == "dense(4)"
+
+
+def test_a_path_is_looked_up_under_the_name_that_its_node_has_at_last() -> None:
+    text = "input x: [2, 2]\ng = x.T * 2.0\nh = (x + x.T).T\nexpect h.add == x + x.T\nexpect h.transpose == x.T"
+    found = model(text)
+    assert [e.left.path for e in found.expectations] == ["h.add", "h.transpose"]
+    # What was called `h.transpose_2` for a moment is `h` itself.
+    assert problems(text.replace("expect h.add", "k = h.transpose_2\nexpect h.add")) == [(4, "E0303")]
+
+
+def test_a_transpose_in_every_line_takes_linear_time() -> None:
+    """Each might be a path, as `f.mul` is, but none is looked for among all nodes."""
+
+    def seconds(count: int) -> float:
+        text = "input h0: [2, 2]\n" + "".join(f"h{k + 1} = h{k}.T\n" for k in range(count))
+        start = time.process_time()
+        model(text)
+        return time.process_time() - start
+
+    assert seconds(16_000) < 16 * min(seconds(2_000), seconds(2_000))
