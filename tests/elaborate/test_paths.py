@@ -108,7 +108,9 @@ def test_loops_and_calls_leave_boxes() -> None:
 
 
 def test_a_path_is_looked_up_under_the_name_that_its_node_has_at_last() -> None:
-    text = "input x: [2, 2]\ng = x.T * 2.0\nh = (x + x.T).T\nexpect h.add == x + x.T\nexpect h.transpose == x.T"
+    text = (
+        "input x: [2, 2]\ng = x.T * 2.0\nh = (x + x.T).T\nexpect h.add == x + x.T\nexpect h.transpose == x.T"
+    )
     found = model(text)
     assert [e.left.path for e in found.expectations] == ["h.add", "h.transpose"]
     # What was called `h.transpose_2` for a moment is `h` itself.
