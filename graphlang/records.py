@@ -3,6 +3,7 @@
 `@dataclass` writes and compiles five functions for a class and, with slots, makes the class twice: half a
 millisecond. A command loads a hundred such classes, and uses a third of them. Here comparing, hashing and
 showing are written once for all, and the initialiser of a class is compiled when the first record is made.
+What is made by the million has a function for it, `maker`, which is quicker than a call of the class.
 
 To the type checker and to a reader they are dataclasses: a field is an annotation in the body, with a value
 or a `field(…)` if it has a default, and `frozen=False` or `eq=False` beside `Record` mean what they mean
@@ -126,6 +127,22 @@ def replace(record: R, **changes: Any) -> R:
     return made
 
 
+def maker(kind: Callable[..., R]) -> Callable[..., R]:
+    """A function that makes records of a class, for what is made by the million.
+
+    It takes all fields by position, those that go by keyword last, and needs half to four fifths of the time
+    that a call of the class does.
+    """
+    cls: Any = kind
+    _settle(cls)
+    positional, by_keyword, lines, known = _assignments(cls)
+    known |= {"_new": object.__new__, "_cls": cls}
+    head = ", ".join([*positional, *by_keyword])
+    exec("\n".join([f"def make({head}):", " self = _new(_cls)", *lines, " return self"]), known)
+    made: Callable[..., R] = known["make"]
+    return made
+
+
 def names_of(record: Record, *, compared: bool = True) -> tuple[str, ...]:
     """The names of a record's fields, those that do not count in comparisons aside unless asked for."""
     fields: dict[str, Field] = type(record)._fields  # type: ignore[attr-defined]
@@ -156,15 +173,30 @@ def _first_init(self: Any, *args: Any, **named: Any) -> None:
     What of its records is compared is settled here as well.
     """
     cls = type(self)
-    names = [n for n, f in cls._fields.items() if f.compare]
-    # One value, or a tuple of them.
-    cls._compared = attrgetter(*names) if names else _nothing
+    _settle(cls)
     cls.__init__ = _initialiser(cls)
     cls.__init__(self, *args, **named)
 
 
+def _settle(cls: Any) -> None:
+    """Note what is compared of the records of a class: one value, or a tuple of them."""
+    names = [n for n, f in cls._fields.items() if f.compare]
+    cls._compared = attrgetter(*names) if names else _nothing
+
+
 def _initialiser(cls: Any) -> Any:
-    """`__init__` with the fields as parameters. Its text is made of names that stand in our own classes."""
+    """`__init__` with the fields as parameters."""
+    positional, by_keyword, lines, known = _assignments(cls)
+    head = ", ".join(["self", *positional, *(["*", *by_keyword] if by_keyword else [])])
+    exec("\n".join([f"def __init__({head}):", *(lines or [" pass"])]), known)
+    return known["__init__"]
+
+
+def _assignments(cls: Any) -> tuple[list[str], list[str], list[str], dict[str, Any]]:
+    """Parameters for the fields, by position and by keyword, the lines that set them, and what these refer to.
+
+    The text is made of names that stand in our own classes.
+    """
     known: dict[str, Any] = {"_missing": _MISSING}
     positional: list[str] = []
     by_keyword: list[str] = []
@@ -187,9 +219,7 @@ def _initialiser(cls: Any) -> Any:
             lines.append(f" self.{name} = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append(" self.__post_init__()")
-    head = ", ".join(["self", *positional, *(["*", *by_keyword] if by_keyword else [])])
-    exec("\n".join([f"def __init__({head}):", *(lines or [" pass"])]), known)
-    return known["__init__"]
+    return positional, by_keyword, lines, known
 
 
 def _nothing(_: Any) -> tuple[()]:

@@ -8,6 +8,8 @@ text as it was decoded: the byte-order mark is dropped and CRLF is kept (the lex
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from graphlang.records import Record, field
@@ -89,3 +91,9 @@ class Span(NamedTuple):
     def to(self, other: Span) -> Span:
         """The span from the start of this one to the end of `other`."""
         return Span(self.source, self.start, other.end)
+
+
+# What a span is made of: where something stands, as long as nobody asks for more than that.
+Place = tuple[SourceFile, int, int]
+# `Span(*place)` without the call of a Python function that a named tuple makes for it.
+make_span: Callable[[Place], Span] = partial(tuple.__new__, Span)

@@ -32,7 +32,7 @@ class Builder(Statements, Definitions, Expressions):
     def directly(self) -> dict[Any, Callable[..., Any]]:
         """What functions of the table do, given where the rule begins and ends, and its parts one by one.
 
-        A token among them is three: its text, its start and its end.
+        A token among them is its text.
         """
         return {
             self.name: self.name_at,

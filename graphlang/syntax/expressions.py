@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Label
-from graphlang.source import Span
+from graphlang.records import maker
+from graphlang.source import Span, make_span
 from graphlang.syntax import tree as t
 from graphlang.syntax.literals import string_value
-from graphlang.syntax.reduction import Reduction, make_span, shorten
+from graphlang.syntax.reduction import Reduction, shorten
 from graphlang.syntax.token import Token
 
 _NOT_CALLED = frozenset((t.Number, t.String, t.Boolean, t.ListExpr, t.TupleExpr))
+# A comparison, with what may stand between it and its left operand.
+_COMPARISON = re.compile(r"(?:[)\s]|#[^\n]*)*([<>=!≤≥≠]+)")
+
+_make_name, _make_number, _make_argument = maker(t.Name), maker(t.Number), maker(t.Argument)
+_make_unary, _make_binary, _make_call = maker(t.Unary), maker(t.Binary), maker(t.Call)
 
 
 class Expressions(Reduction):
@@ -38,20 +45,17 @@ class Expressions(Reduction):
     def binary(self, parts: list[Any]) -> t.Expr:
         """`left operator right`. A chain that leans left counts as one level."""
         left, op, right = parts
-        return self.binary_at(*self.place(), left, op.text, op.start, op.end, right)
+        return self.binary_at(*self.place(), left, op.text, right)
 
-    def binary_at(
-        self, start: int, end: int, left: t.Expr, op: str, op_start: int, op_end: int, right: t.Expr
-    ) -> t.Expr:
+    def binary_at(self, start: int, end: int, left: t.Expr, op: str, right: t.Expr) -> t.Expr:
         """What `binary` makes of its parts."""
         depth = left.depth if type(left) is t.Binary else left.depth + 1
         if right.depth >= depth:
             depth = right.depth + 1
-        source = self.source
-        span = make_span((source, start, end))
+        span = make_span((self.source, start, end))
         if depth > t.MAX_DEPTH:
             return self.too_deep(span, (left, right))
-        return t.Binary(span, op, left, right, make_span((source, op_start, op_end)), depth=depth)
+        return _make_binary(span, op, left, right, depth)
 
     def chained(self, parts: list[Any]) -> t.Expr:
         """`a < b < c`: reported; read on as if it were one comparison after the other."""
@@ -64,7 +68,7 @@ class Expressions(Reduction):
                 self.token_span(op),
                 "Comparisons do not chain.",
                 label="second comparison",
-                related=[Label(left.op_span, "first comparison")],
+                related=[Label(_sign_of(left), "first comparison")],
                 suggestion=f"Write `{shorten(first)} and {shorten(middle)} {op.text} {last}`.",
             )
         return t.ErrorExpr(self.span())
@@ -72,16 +76,14 @@ class Expressions(Reduction):
     def unary(self, parts: list[Any]) -> t.Expr:
         """`-x`, `+x`, `not x`."""
         op, operand = parts
-        return self.unary_at(*self.place(), op.text, op.start, op.end, operand)
+        return self.unary_at(*self.place(), op.text, operand)
 
-    def unary_at(
-        self, start: int, end: int, op: str, _op_start: int, _op_end: int, operand: t.Expr
-    ) -> t.Expr:
+    def unary_at(self, start: int, end: int, op: str, operand: t.Expr) -> t.Expr:
         """What `unary` makes of its parts."""
         span, depth = make_span((self.source, start, end)), operand.depth + 1
         if depth > t.MAX_DEPTH:
             return self.too_deep(span, (operand,))
-        return t.Unary(span, op, operand, depth=depth)
+        return _make_unary(span, op, operand, depth)
 
     def pipe(self, parts: list[Any]) -> t.Expr:
         """`value -> target`."""
@@ -123,7 +125,7 @@ class Expressions(Reduction):
                 depth = arg.value.depth
         if depth >= t.MAX_DEPTH:
             return self.too_deep(span, [function, *[a.value for a in args]])
-        return t.Call(span, function, args, depth=depth + 1)
+        return _make_call(span, function, args, depth + 1)
 
     def check_arguments(self, args: Sequence[t.Argument]) -> None:
         """Positional arguments come first, and no name comes twice."""
@@ -148,7 +150,7 @@ class Expressions(Reduction):
 
     def positional_at(self, start: int, end: int, value: t.Expr) -> t.Argument:
         """What `positional` makes of its part."""
-        return t.Argument(make_span((self.source, start, end)), None, value)
+        return _make_argument((self.source, start, end), None, value)
 
     def named(self, parts: list[Any]) -> t.Argument:
         """`name = value`."""
@@ -177,25 +179,25 @@ class Expressions(Reduction):
         token = parts[0]
         return self.name_at(token.start, token.end, token.text)
 
-    def name_at(self, start: int, end: int, text: str, *_place: int) -> t.Name:
+    def name_at(self, start: int, end: int, text: str) -> t.Name:
         """What `name` makes of a token."""
-        return t.Name(make_span((self.source, start, end)), text)
+        return _make_name((self.source, start, end), text)
 
     def integer(self, parts: list[Token]) -> t.Number:
         """`1_000`."""
         return self.integer_at(*self.place(), parts[0].text)
 
-    def integer_at(self, start: int, end: int, text: str, *_place: int) -> t.Number:
+    def integer_at(self, start: int, end: int, text: str) -> t.Number:
         """What `integer` makes of a token."""
-        return t.Number(make_span((self.source, start, end)), int(text))
+        return _make_number((self.source, start, end), int(text))
 
     def float_(self, parts: list[Token]) -> t.Number:
         """`1e-4`."""
         return self.float_at(*self.place(), parts[0].text)
 
-    def float_at(self, start: int, end: int, text: str, *_place: int) -> t.Number:
+    def float_at(self, start: int, end: int, text: str) -> t.Number:
         """What `float_` makes of a token."""
-        return t.Number(make_span((self.source, start, end)), float(text))
+        return _make_number((self.source, start, end), float(text))
 
     def string(self, parts: list[Token]) -> t.String:
         """Text in quotes."""
@@ -212,3 +214,10 @@ class Expressions(Reduction):
     def tuple_(self, parts: list[t.Expr]) -> t.Expr:
         """`(a, b)`."""
         return self.nest(t.TupleExpr, parts, tuple(parts))
+
+
+def _sign_of(comparison: t.Binary) -> Span:
+    """Where the sign of a comparison stands: the first behind its left operand."""
+    source, _, end = comparison.left.place
+    found = _COMPARISON.match(source.text, end)
+    return Span(source, *found.span(1)) if found else comparison.span

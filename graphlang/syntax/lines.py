@@ -7,13 +7,14 @@ parser reads it by a function made for that shape (`routines.py`), or has it spe
 
 A shape accepts less than the grammar's own scanner, never more or otherwise: names of ASCII that are no
 special words, plain numbers, spaces and tabs, and operators that cannot be taken for others where they touch.
-The next line must begin with a letter at the margin, so that the statement ends here in any case.
+The next line that has more than a comment must begin with a letter at the margin, so that the statement ends
+here in any case.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 from operator import itemgetter
 
@@ -32,6 +33,8 @@ _PATTERNS = {
     "INT": r"([0-9]{1,18}+)(?![\w.])",
     "FLOAT": r"([0-9]++(?:\.[0-9]++(?:[eE][+-]?[0-9]++)?+|[eE][+-]?[0-9]++))(?![\w.])",
 }
+# What follows a line: comments and empty lines, then one that begins with a letter.
+_NEXT = r"(?=(?:[ \t]*+(?:#[^\n]*+|\r)?+\n)*+[A-Za-z_])"
 # Dots have a part in numbers, and braces in blocks.
 _OPERATORS = frozenset((
     "+", "-", "*", "/", "//", "%", "^", "@", "=", "==", "!=", "<", "<=", ">", ">=", "(", ")", "[", "]",
@@ -48,28 +51,23 @@ class Shape(Record, eq=False):
 
 
 class Line(Token):
-    """A statement and the end of it, as one token. It keeps nothing of its parts: there are many of them."""
+    """A statement and the end of it, as one token; its parts are the groups of a match, and their texts."""
 
-    __slots__ = ("shape", "whole")
+    __slots__ = ("match", "shape", "texts")
 
-    def __init__(self, shape: Shape, match: re.Match[str]) -> None:
+    def __init__(self, shape: Shape, match: re.Match[str], texts: tuple[str, ...]) -> None:
         self.type = "_LINE"
         self.text = ""
         self.start = match.start()
         self.end = match.start(len(shape.kinds))
         self.shape = shape
-        self.whole = match.string
-
-    def parts(self) -> tuple[tuple[str, ...], Sequence[tuple[int, int]]]:
-        """The texts of its tokens and where they start and end."""
-        match = self.shape.pattern.match(self.whole, self.start)
-        assert match is not None
-        return match.groups(), match.regs[1:]
+        self.match = match
+        self.texts = texts
 
     def tokens(self) -> list[Token]:
         """The tokens that it stands for, the last an _END."""
-        kinds, (texts, spans) = self.shape.kinds, self.parts()
-        return [Token(k, text, *span) for k, text, span in zip(kinds, texts, spans, strict=True)]
+        parts = zip(self.shape.kinds, self.texts, self.match.regs[1:], strict=True)
+        return [Token(kind, text, *span) for kind, text, span in parts]
 
 
 class Lines:
@@ -104,11 +102,11 @@ class Lines:
         """The line that starts at an offset, if its shape is known."""
         for number, shape in enumerate(self.shapes):
             found = shape.pattern.match(text, at)
-            if found is not None and self.special.isdisjoint(shape.names(found.groups())):
+            if found is not None and self.special.isdisjoint(shape.names(texts := found.groups())):
                 self.hits += 1
                 if number:
                     self.shapes.insert(0, self.shapes.pop(number))
-                return Line(shape, found)
+                return Line(shape, found, texts)
         self.misses += 1
         if self.misses > 200 + 4 * self.hits:
             # A text of ever other shapes is not worth the search.
@@ -134,7 +132,7 @@ class Lines:
 
     def _pattern(self, kinds: tuple[str, ...]) -> str:
         parts = [_PATTERNS.get(kind) or f"({self._text(kind)})" for kind in kinds]
-        return r"[ \t]*+".join(parts) + r"()[ \t]*+\r?\n(?=[A-Za-z_])"
+        return r"[ \t]*+".join(parts) + r"()[ \t]*+\r?\n" + _NEXT
 
     def _text(self, kind: str) -> str:
         if kind in self.words:

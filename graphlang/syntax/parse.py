@@ -26,7 +26,7 @@ from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.build import Builder
 from graphlang.syntax.grammar import Bundle, Grammar, Production, load_grammar
-from graphlang.syntax.lines import Line
+from graphlang.syntax.lines import Line, Shape
 from graphlang.syntax.mistakes import Spot, explain
 from graphlang.syntax.routines import Make, Routine, compiled
 from graphlang.syntax.token import Token, Tokens
@@ -38,6 +38,9 @@ _LONGEST, _MOST = 64, 4096
 _OFTEN = 100
 # How many states below a statement a routine may depend on.
 _REACH = 4
+
+# The function for a routine, how many states go, and which come.
+_Followed = tuple[Routine, int, list[int]]
 
 
 def parse(source: SourceFile) -> Outcome[tree.File]:
@@ -85,9 +88,8 @@ class _Reader:
         # By the topmost states and the types of a statement's tokens: what to do (None is a shift), how many
         # states go, and which come instead.
         self.routines: dict[Any, tuple[list[tuple[int, Make] | None], int, list[int]]] = {}
-        # By the shape of a line and the topmost states: the function for its routine, how many states go, and
-        # which come.
-        self.functions: dict[Any, tuple[Routine, int, list[int]] | None] = {}
+        # By the topmost states and the shape of a line.
+        self.functions: dict[tuple[int, ...], dict[Shape, _Followed | None]] = {}
         self.kinds = [token.type for token in self.tokens]
         self.has_lines = "_LINE" in self.kinds
         self.spelled = 0  # how many lines were spelled out one by one
@@ -104,10 +106,8 @@ class _Reader:
         while kinds[at] != "$END":
             if self.at_start:
                 if kinds[at] == "_LINE":
-                    line = tokens[at]
-                    if isinstance(line, Line) and self._follow_line(line):
-                        at += 1
-                    else:
+                    at = self._follow_lines(at)
+                    if kinds[at] == "_LINE":
                         self._spell_out(at)
                     continue
                 stop = self._end_among(kinds, at)
@@ -187,30 +187,41 @@ class _Reader:
 
     # --- whole lines -----------------------------------------------------------------------------
 
-    def _follow_line(self, line: Line) -> bool:
-        """Read a statement that is one token; False if none like it was read before."""
-        key = (line.shape, *self.states[-_REACH:])
-        found = self.functions.get(key) or self._function(key, line.shape.kinds)
-        if found is None:
-            return False
-        function, taken, states = found
-        function(self.builder, line, self.builder.starts, self.values)
-        if taken:
-            self.states[-taken:] = states
-        elif states:
-            self.states += states
-        return True
+    def _follow_lines(self, at: int) -> int:
+        """Read statements that are one token each, as far as some like them were read before; the next one."""
+        tokens, kinds, values, builder = self.tokens, self.kinds, self.values, self.builder
+        starts = builder.starts
+        functions = self._functions_here()
+        while kinds[at] == "_LINE":
+            line: Any = tokens[at]
+            found = functions.get(line.shape) or self._function(functions, line.shape)
+            if found is None:
+                break
+            function, taken, states = found
+            function(builder, line, starts, values)
+            at += 1
+            if taken or states:
+                del self.states[len(self.states) - taken :]
+                self.states += states
+                functions = self._functions_here()
+        return at
 
-    def _function(self, key: Any, kinds: tuple[str, ...]) -> tuple[Routine, int, list[int]] | None:
-        routine = self.routines.get((key[1:], kinds))
-        if routine is None or key in self.functions:
+    def _functions_here(self) -> dict[Shape, _Followed | None]:
+        """The functions for lines of each shape behind the topmost states."""
+        return self.functions.setdefault(tuple(self.states[-_REACH:]), {})
+
+    def _function(self, functions: dict[Shape, _Followed | None], shape: Shape) -> _Followed | None:
+        """The function for lines of a shape, made of the routine for such statements, if there is one."""
+        before = tuple(self.states[-_REACH:])
+        routine = self.routines.get((before, shape.kinds))
+        if routine is None or shape in functions:
             return None
         actions, taken, states = routine
-        function = compiled(actions, kinds, self.reductions.picks, self.builder.directly)
-        if key[len(key) - taken :] == tuple(states):
+        function = compiled(actions, shape.kinds, self.reductions.picks, self.builder.directly)
+        if before[len(before) - taken :] == tuple(states):
             taken, states = 0, []  # the same states come as go
-        self.functions[key] = None if function is None else (function, taken, states)
-        return self.functions[key]
+        functions[shape] = None if function is None else (function, taken, states)
+        return functions[shape]
 
     def _spell_out(self, at: int) -> None:
         """Put the tokens of a line in its place; those of all further lines, if that happens often."""

@@ -8,18 +8,16 @@ inside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from graphlang.diagnostics.diagnostic import Label, Problems
-from graphlang.source import SourceFile, Span
+from graphlang.records import maker
+from graphlang.source import SourceFile, Span, make_span
 from graphlang.syntax import tree as t
 from graphlang.syntax.token import Token, Tokens
 
-# `Span(*parts)` without the call of a Python function that a named tuple makes for it: a large file has
-# millions of spans.
-make_span: Callable[[tuple[SourceFile, int, int]], Span] = partial(tuple.__new__, Span)
+make_ident = maker(t.Ident)
 
 
 class Reduction:
@@ -57,21 +55,24 @@ class Reduction:
 
     def ident(self, token: Token) -> t.Ident:
         """A name that is declared, or a label."""
-        return t.Ident(make_span((self.source, token.start, token.end)), token.text)
+        return make_ident(make_span((self.source, token.start, token.end)), token.text)
 
     def names(self, parts: list[Token]) -> tuple[t.Ident, ...]:
         """`NAME ("," NAME)*`."""
         return tuple(map(self.ident, parts))
 
-    def names_at(self, start: int, end: int, *tokens: Any) -> tuple[t.Ident, ...]:
-        """What `names` makes of tokens."""
+    def names_at(self, start: int, end: int, *names: str) -> tuple[t.Ident, ...]:
+        """What `names` makes of names that stand in one line, with nothing but commas between them."""
         source = self.source
-        if len(tokens) == 3:
-            return (t.Ident(make_span((source, start, end)), tokens[0]),)
-        three = iter(tokens)
-        return tuple(
-            [t.Ident(make_span((source, s, e)), n) for n, s, e in zip(three, three, three, strict=True)]
-        )
+        if len(names) == 1:
+            return (make_ident(make_span((source, start, end)), names[0]),)
+        found = []
+        for name in names:
+            start = source.text.index(name, start)
+            end = start + len(name)
+            found.append(make_ident(make_span((source, start, end)), name))
+            start = end
+        return tuple(found)
 
     def no_repeats(self, names: Sequence[t.Ident], what: str) -> None:
         """Complain about a name that stands twice in one list."""

@@ -42,7 +42,7 @@ def compiled(
         What is known of those that leave parts out.
     directly : mapping of function to function
         For what makes values of a list of parts, what makes them of where they begin and end, followed by
-        the parts, each token being three: its text, its start and its end.
+        the parts, each token being its text.
     """
     writer = _Writer(kinds, picks, directly)
     for action in actions:
@@ -86,20 +86,24 @@ class _Writer:
         self.lines: list[str] = []
         self.stack: list[_Value] = []
         self.shifted = 0
-        # The tokens of which the text, or the place, is asked for.
+        # The tokens of which the text, the start or the end is asked for.
         self.texts: set[int] = set()
-        self.places: set[int] = set()
+        self.starts: set[int] = set()
+        self.ends: set[int] = set()
+        # Whether the statement before is gathered by a repetition, and this one takes its place.
+        self.is_one_more = False
 
     def end_last(self, size: int, make: Make) -> None:
         """A reduction before the first token ends the statement before: its parts lie on the real stack."""
         rule, inner = self.picks.get(id(make), (None, make))
         if rule and inner is Bundle and rule.picked == _GROWING and not rule.gaps:
             # One more statement of a row of them: the list that gathers them is there.
-            self.lines += [
-                f"values[-{size}].children.append(values[-{size - 1}])",
-                f"del values[-{size - 1}:]",
-            ]
+            self.is_one_more = size == 3 and not self.lines
+            self.lines.append(f"values[-{size}].children.append(values[-{size - 1}])")
+            if not self.is_one_more:
+                self.lines.append(f"del values[-{size - 1}:]")
             return
+        self._make_room()
         name = self._named(make)
         if size:
             self.lines += [f"parts = values[-{size}:]", f"del values[-{size}:]"]
@@ -108,7 +112,7 @@ class _Writer:
     def shift(self) -> None:
         """The next token goes on the stack."""
         if not self.shifted:
-            self.lines.append("height = len(values)")
+            self.lines.append(f"height = len(values){' - 2' if self.is_one_more else ''}")
         self.stack.append(_Value(self.shifted, token=self.shifted))
         self.shifted += 1
 
@@ -136,23 +140,36 @@ class _Writer:
 
     def function(self) -> Routine:
         """What was written, ended by putting what is left on the real stack."""
+        if self.is_one_more and len(self.stack) == 2:
+            self.lines.append(f"values[-2:] = {', '.join(map(self._left, self.stack))}")
+        else:
+            self._make_room()
+            self.lines += [f"values.append({self._left(value)})" for value in self.stack]
         for height, value in enumerate(self.stack):
-            text = self._text(value)
-            self.lines.append(
-                f"starts[height + {height}] = {self._start(value.first)}; values.append({text})"
-            )
+            self.lines.append(f"starts[height + {height}] = {self._start(value.first)}")
         self.lines.append(f"builder.end = {self._end()}")
-        tokens = range(len(self.kinds))
-        texts = [f"t{k}" if k in self.texts else "_" for k in tokens]
-        places = [f"(s{k}, e{k})" if k in self.places else "_" for k in tokens]
-        head = [
-            "def follow(builder, line, starts, values):",
-            "groups, spans = line.parts()",
-            f"{', '.join(texts)}, = groups; {', '.join(places)}, = spans",
-        ]
+        texts = [f"t{k}" if k in self.texts else "_" for k in range(len(self.kinds))]
+        head = ["def follow(builder, line, starts, values):", "match = line.match"]
+        if self.texts:
+            head.append(f"{', '.join(texts)}, = line.texts")
+        for k in sorted(self.starts & self.ends):
+            head.append(f"s{k}, e{k} = match.span({k + 1})")
+        head += [f"s{k} = match.start({k + 1})" for k in sorted(self.starts - self.ends)]
+        head += [f"e{k} = match.end({k + 1})" for k in sorted(self.ends - self.starts)]
         exec("\n ".join(head + self.lines), self.names)
         routine: Routine = self.names["follow"]
         return routine
+
+    def _make_room(self) -> None:
+        """Take the statement before from the stack, since its place is needed for other things."""
+        if self.is_one_more:
+            self.is_one_more = False
+            self.lines.insert(1, "del values[-2:]")
+            self.lines = [line.replace("len(values) - 2", "len(values)") for line in self.lines]
+
+    def _left(self, value: _Value) -> str:
+        """What stays on the real stack. The end of a statement is a part of no value."""
+        return "None" if value.token >= 0 and self.kinds[value.token] == "_END" else self._text(value)
 
     def _call(self, first: int, function: Callable[..., Any], arguments: Sequence[str]) -> None:
         name = f"value{len(self.names)}"
@@ -160,12 +177,13 @@ class _Writer:
         self.stack.append(_Value(first, name))
 
     def _call_slowly(self, first: int, make: Make, parts: Sequence[_Value | None]) -> None:
-        """A call with a list of parts, which may ask where they begin and end."""
+        """A call with a list of parts, which may ask where they begin and end: where the stack ends, that is."""
+        self._make_room()
         self.lines.append(f"starts[height] = {self._start(first)}; builder.end = {self._end()}")
         self._call(first, make, [f"[{', '.join(map(self._text, parts))}]"])
 
     def _spelled(self, parts: Sequence[_Value | None]) -> list[str]:
-        return [self._three(v.token) if v and v.token >= 0 else self._text(v) for v in parts]
+        return [self._spelling(v.token) if v and v.token >= 0 else self._text(v) for v in parts]
 
     def _named(self, make: Any) -> str:
         name = f"make{len(self.names)}"
@@ -177,19 +195,22 @@ class _Writer:
             return "None"
         if value.children is not None:
             return f"Bundle([{', '.join(map(self._text, value.children))}])"
-        return value.name or f"Token({self.kinds[value.token]!r}, {self._three(value.token)})"
+        if value.name:
+            return value.name
+        token = value.token
+        self.ends.add(token)
+        return f"Token({self.kinds[token]!r}, {self._spelling(token)}, {self._start(token)}, e{token})"
 
-    def _three(self, token: int) -> str:
+    def _spelling(self, token: int) -> str:
         self.texts.add(token)
-        self.places.add(token)
-        return f"t{token}, s{token}, e{token}"
+        return f"t{token}"
 
     def _start(self, token: int) -> str:
-        self.places.add(token)
+        self.starts.add(token)
         return f"s{token}"
 
     def _end(self) -> str:
-        self.places.add(self.shifted - 1)
+        self.ends.add(self.shifted - 1)
         return f"e{self.shifted - 1}"
 
 

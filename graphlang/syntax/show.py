@@ -42,7 +42,7 @@ def _parts(node: tree.Syntax) -> tuple[list[str], list[tuple[str, tree.Syntax]]]
     below: list[tuple[str, tree.Syntax]] = []
     for name in names_of(node):
         value: Any = getattr(node, name)
-        if name in ("span", "op_span", "source", "comments", "depth") or value is None:
+        if name in ("place", "source", "comments", "depth") or value is None:
             continue
         if isinstance(value, tree.Ident):
             plain.append(value.text)

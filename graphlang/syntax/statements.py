@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphlang.records import maker
+from graphlang.source import make_span
 from graphlang.syntax import placement
 from graphlang.syntax import tree as t
 from graphlang.syntax.literals import string_value
-from graphlang.syntax.reduction import Reduction, make_span, shorten
+from graphlang.syntax.reduction import Reduction, shorten
 from graphlang.syntax.token import Token
 
+_make_bind = maker(t.Bind)
 _COMPARISONS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 
 
@@ -48,7 +51,7 @@ class Statements(Reduction):
         """What `bind` makes of its parts."""
         if len(targets) > 1:
             self.no_repeats(targets, "bound twice in one statement")
-        return t.Bind(make_span((self.source, start, end)), targets, value, self.found.docs.get(start))
+        return _make_bind(make_span((self.source, start, end)), targets, value, self.found.docs.get(start))
 
     def setting(self, parts: list[Any]) -> t.Bind:
         """`optimizer = expr`, in a train block."""

@@ -141,17 +141,27 @@ class _Filter:
 
     def _whole_lines(self, lines: Lines, at: int) -> int:
         """Read lines of known shapes, from one that begins at the margin; the offset behind them."""
-        if self.openers or self.block or self.buried:
+        if self.openers or self.buried:
             return at
-        if self.first < len(self.tokens) and self.line_first <= self.first:
-            lines.learn(self.tokens[self.first :])
-        text = self.source.text
-        while lines.shapes and (line := lines.match(text, at)) is not None:
-            self._end_statement(line.shape.kinds[0])
-            self.tokens.append(line)
-            self.first = len(self.tokens)
-            self.at_top = False
-            at = text.index("\n", line.end) + 1
+        tokens, text = self.tokens, self.source.text
+        # Behind a comment the statement above it is known already.
+        if not self.block and self.first < len(tokens) and self.line_first <= self.first:
+            lines.learn(tokens[self.first :])
+        start = text[at : at + 1]
+        if not lines.shapes or not (start.isalpha() or start == "_"):
+            return at
+        line = lines.match(text, at)
+        if line is None:
+            return at
+        if self.block:
+            self._close_comment_block(at)
+        self.at_top = False
+        self._end_statement(line.shape.kinds[0])
+        while line is not None:
+            tokens.append(line)
+            at = line.match.end()
+            line = lines.match(text, at)
+        self.first = len(tokens)
         return at
 
     def put(self, kind: str, text: str, start: int, end: int) -> None:

@@ -11,15 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphlang.records import Record, field, names_of
-from graphlang.source import SourceFile, Span
+from graphlang.source import Place, SourceFile, Span, make_span
 
 MAX_DEPTH = 100
 
 
 class Syntax(Record, guarded=False):
-    """Anything with a place in the text."""
+    """Anything with a place in the text: a `Span`, or what one is made of where it is rarely asked for."""
 
-    span: Span
+    place: Place
+
+    @property
+    def span(self) -> Span:
+        """The characters that it covers."""
+        place = self.place
+        return place if type(place) is Span else make_span(place)
 
 
 class Ident(Syntax):
@@ -86,7 +92,6 @@ class Binary(Expr):
     op: str
     left: Expr
     right: Expr
-    op_span: Span
 
 
 class Pipe(Expr):
@@ -433,5 +438,5 @@ def _kind_of(kind: type, name: str) -> str:
 _PARTS: dict[type, tuple[str, ...]] = {}
 # Annotations of fields that hold none.
 _PLAIN = frozenset(
-    ("Span", "SourceFile", "str", "str | None", "tuple[str, ...]", "bool", "int", "int | float")
+    ("Place", "SourceFile", "str", "str | None", "tuple[str, ...]", "bool", "int", "int | float")
 )
