@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from graphlang.diagnostics import Label, Outcome, Problems
@@ -164,7 +165,7 @@ def _aliases(ctx: Context) -> dict[str, Node]:
 def _loose_ends(model: Model) -> list[Node]:
     """Every named node of the main graph that nothing uses; the leaves only if there is nothing else."""
     nodes = model.nodes_without_checks()
-    used = {operand for n in nodes for operand in n.inputs}
+    used = set(chain.from_iterable([n.inputs for n in nodes]))
     used |= {value for _, value in model.updates}
     ends = [n for n in nodes if n.is_named and n not in used and not n.type.is_poison]
     return [n for n in ends if not n.is_leaf] or ends

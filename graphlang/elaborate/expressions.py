@@ -15,7 +15,7 @@ from graphlang.elaborate.arguments import Args
 from graphlang.elaborate.context import Context
 from graphlang.elaborate.names import look_up
 from graphlang.elaborate.values import BAD, CALLABLES, Builtin, Listed, Several, is_constant, is_number
-from graphlang.elaborate.wires import apply, not_a_wire
+from graphlang.elaborate.wires import apply_to, not_a_wire
 from graphlang.graph.node import Node
 from graphlang.graph.op import Op
 from graphlang.ops import registry
@@ -33,7 +33,12 @@ UNARY_OPS = {"-": "neg", "not": "logical_not"}
 
 def evaluate(ctx: Context, expr: tree.Expr) -> Any:
     """The value of an expression: a node, a compile-time value, or `BAD` after an error."""
-    value = _EVALUATE[type(expr)](ctx, expr)
+    if type(expr) is tree.Name and (found := ctx.frames[-1].env.names.get(expr.id)) is not None:
+        value = found.value  # half of all expressions are names of wires
+        if type(value) is Builtin:
+            value = _name(ctx, expr)
+    else:
+        value = _EVALUATE[type(expr)](ctx, expr)
     return BAD if type(value) is Node and value.type.is_poison else value
 
 
@@ -41,8 +46,7 @@ def evaluate(ctx: Context, expr: tree.Expr) -> Any:
 
 
 def _name(ctx: Context, expr: tree.Name) -> Any:
-    found = ctx.frames[-1].env.names.get(expr.id)
-    value = look_up(ctx, expr) if found is None else found.value
+    value = look_up(ctx, expr)
     if type(value) is Builtin and value.name == "params":
         return builtins.call(ctx, "params", [], expr.span)
     return value
@@ -94,14 +98,16 @@ def _unary(ctx: Context, expr: tree.Unary) -> Any:
         return BAD
     if expr.op == "+":
         return value
-    if is_constant(value) and not isinstance(value, tuple):
+    if type(value) is not Node and is_constant(value) and not isinstance(value, tuple):
         return constants.fold_unary(ctx, expr, value)
-    return apply(ctx, registry.find(UNARY_OPS[expr.op]), [(value, expr.operand.span)], {}, expr.span)
+    return apply_to(ctx, registry.find(UNARY_OPS[expr.op]), (value,), (expr.operand,), expr.span)
 
 
 def _binary(ctx: Context, expr: tree.Binary) -> Any:
-    spine = [expr]
     left: tree.Expr = expr.left
+    if type(left) is not tree.Binary:
+        return _combine(ctx, expr, evaluate(ctx, left), evaluate(ctx, expr.right))
+    spine = [expr]
     while type(left) is tree.Binary:
         spine.append(left)
         left = left.left
@@ -126,8 +132,7 @@ def _combine(ctx: Context, expr: tree.Binary, left: Any, right: Any) -> Any:
     if expr.op == "^" and is_number(right) and right < 0 and isinstance(left, Node):
         # A negative power of integers is a float: LANGUAGE, section 4.
         right = float(right)
-    operands = [(left, expr.left.span), (right, expr.right.span)]
-    return apply(ctx, op, operands, {}, expr.span)
+    return apply_to(ctx, op, (left, right), (expr.left, expr.right), expr.span)
 
 
 def _op(sign: str) -> Op:

@@ -29,7 +29,7 @@ from graphlang.elaborate.values import (
     is_constant,
     is_what,
 )
-from graphlang.elaborate.wires import as_node
+from graphlang.elaborate.wires import apply_to, as_node
 from graphlang.graph.node import Node, Scope
 from graphlang.source import Span
 from graphlang.syntax import tree
@@ -39,10 +39,13 @@ def call(ctx: Context, target: tree.Expr, entering: Args, span: Span) -> Any:
     """Call what `target` names with the wires that enter through a pipeline and its own arguments."""
     if isinstance(target, tree.Call):
         function = evaluate_function(ctx, target.function)
-        name_span = target.function.span
+        values = [ctx.evaluate(ctx, a.value) for a in target.args]
+        if type(function) is Operation and not entering and operations.is_plain(function.op, target, values):
+            return apply_to(ctx, function.op, tuple(values), [a.value for a in target.args], span)
         args = list(entering)
-        for a in target.args:
-            args.append((a.name.text if a.name else None, ctx.evaluate(ctx, a.value), a.value.span))
+        for a, value in zip(target.args, values, strict=True):
+            args.append((a.name.text if a.name else None, value, a.value.span))
+        name_span = target.function.span
     else:
         function, name_span, args = evaluate_function(ctx, target), target.span, entering
     if function is BAD or any(value is BAD for _, value, _ in args):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang.diagnostics import Label, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
-from graphlang.elaborate.values import BAD, Definition
+from graphlang.elaborate.values import BAD, Definition, Operation
 from graphlang.source import SourceFile, Span
 from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
@@ -44,7 +44,9 @@ class Module:
         self.spans: dict[str, Span] = {}
         self.imported: dict[str, Any] = {}
         # Where the main graph binds each name: to tell "too early" from "unknown".
-        self.later_names: dict[str, Span] = {}
+        self.later_names: dict[str, tree.Ident] = {}
+        # Operations that its bodies have called, by name: nothing else here has these names.
+        self.operations: dict[str, Operation] = {}
         # Whether a file that it imports could not be read: then an unknown name may come from there.
         self.is_incomplete = False
 
@@ -131,7 +133,12 @@ def schedules() -> Std:
 def collect(module: Module, problems: Problems) -> None:
     """Enter a file's own definitions into its module; two of one name are an error."""
     assert module.file is not None
+    later = module.later_names
     for statement in module.file.body:
+        if type(statement) is tree.Bind and len(statement.targets) == 1:
+            (target,) = statement.targets  # as nearly all of a large file are
+            later.setdefault(target.text, target)
+            continue
         kind = DEFINITIONS.get(type(statement))
         if kind is not None:
             assert isinstance(statement, (tree.Gate, tree.Network, tree.Init, tree.Optimizer))
@@ -170,11 +177,11 @@ def _misplaced(body: tuple[tree.Statement, ...]) -> Iterator[str]:
 def _note_bound_names(module: Module, statement: tree.Statement) -> None:
     if isinstance(statement, tree.Bind):
         for target in statement.targets:
-            module.later_names.setdefault(target.text, target.span)
+            module.later_names.setdefault(target.text, target)
     elif isinstance(
         statement, (tree.Input, tree.Param, tree.State, tree.Const, tree.Layer, tree.Metric, tree.Data)
     ):
-        module.later_names.setdefault(statement.name.text, statement.name.span)
+        module.later_names.setdefault(statement.name.text, statement.name)
     elif isinstance(statement, tree.If):
         for inner in (*statement.then, *statement.otherwise):
             _note_bound_names(module, inner)

@@ -11,10 +11,12 @@ from graphlang.elaborate.scopes import Binding
 from graphlang.elaborate.unknown import unknown_name
 from graphlang.elaborate.values import BAD, Builtin, Definition, Operation
 from graphlang.ops import registry
+from graphlang.records import maker
 from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Dim
 
+_make_binding = maker(Binding)
 BUILTINS = frozenset({"grad", "params", "shape", "size"})
 
 
@@ -27,12 +29,18 @@ def look_up(ctx: Context, expr: tree.Name) -> Any:
     found = frame.env.find(expr.id)
     if found is not None:
         return found.value
-    value = frame.module.find(expr.id)
+    module = frame.module
+    if expr.id in module.operations:
+        return module.operations[expr.id]
+    value = module.find(expr.id)
     if value is not None:
         if isinstance(value, Definition):
             value.is_used = True
         return value
-    return special_name(ctx, expr.id, expr.span)
+    value = special_name(ctx, expr.id, expr.span)
+    if type(value) is Operation:
+        module.operations[expr.id] = value
+    return value
 
 
 def special_name(ctx: Context, name: str, span: Span) -> Any:
@@ -81,7 +89,7 @@ def declare(ctx: Context, ident: tree.Ident, value: Any) -> bool:
     frame, name = ctx.frames[-1], ident.text
     env = frame.env
     if name in frame.rebindable:
-        (env.owner(name) or env).names[name] = Binding(value, ident.span)
+        (env.owner(name) or env).names[name] = _make_binding(value, ident.span)
         return True
     earlier = env.names.get(name)
     if earlier is None and env.parent is not None:
@@ -99,7 +107,7 @@ def declare(ctx: Context, ident: tree.Ident, value: Any) -> bool:
     if earlier is None and len(ctx.frames) == 1 and module.own.get(name, BAD) is not BAD:
         earlier = Binding(module.own[name], module.spans.get(name))
     if earlier is None:
-        env.names[name] = Binding(value, ident.span)
+        env.names[name] = _make_binding(value, ident.span)
         return True
     bound_twice(ctx, ident, earlier)
     # What later lines mean by the name is open: they are not judged by either of the two.

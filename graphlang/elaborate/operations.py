@@ -24,6 +24,7 @@ from graphlang.graph.node import Node
 from graphlang.graph.op import REQUIRED, AttrParameter, Op
 from graphlang.ops import registry
 from graphlang.source import Span
+from graphlang.syntax import tree
 from graphlang.types.dims import Dim
 
 MAX_PARTS = 10_000
@@ -50,6 +51,13 @@ def call_operation(ctx: Context, operation: Operation, args: Args, span: Span) -
         if folded is not constants.NOT_CONSTANT:
             return folded
     return apply(ctx, op, operands, attrs, span, attr_spans)
+
+
+def is_plain(op: Op, call: tree.Call, values: list[Any]) -> bool:
+    """Whether a call gives an operation its wires and there is nothing else to it, as in by far the most."""
+    if op.attrs or len(values) != len(op.wires) or op.is_variadic or op.name == "identity":
+        return False
+    return all([type(v) is Node for v in values]) and all([a.name is None for a in call.args])
 
 
 def _pairwise(ctx: Context, op: Op, args: Args, span: Span) -> Any:
@@ -116,7 +124,7 @@ def _place_operation(
     if not op.attrs and not op.is_variadic and len(args) == len(op.wires):
         operands = [(value, where) for key, value, where in args if key is None]
         if len(operands) == len(args):
-            return operands, {}, {}  # by far the most calls: there is nothing to match
+            return operands, {}, {}  # there is nothing to match
     if op.name == "einsum":
         args = [("equation", *args[0][1:]), *args[1:]] if args and args[0][0] is None else args
     if op.is_variadic:

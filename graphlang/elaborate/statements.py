@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from graphlang.elaborate import bindings, facts, gates, inputs, loops, optimizers, parameters, training
-from graphlang.elaborate.context import MAX_NODES, MAX_STATEMENTS, Context, Frame
+from graphlang.elaborate.context import MAX_NODES, MAX_STATEMENTS, Context
 from graphlang.elaborate.scopes import Binding
 from graphlang.elaborate.values import BAD
 from graphlang.syntax import tree
@@ -15,16 +15,16 @@ from graphlang.syntax import tree
 def run_body(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
     """Elaborate statements in order; an error in one does not stop the next."""
     frame = ctx.frame
+    # The main graph is as long as its text; a short text can ask for endless work through loops and calls.
+    is_counted = len(ctx.frames) > 1 or bool(frame.loops)
     for statement in body:
-        if frame.is_abandoned or ctx.is_halted or _is_too_much(ctx, frame, statement):
+        if frame.is_abandoned or ctx.is_halted or (is_counted and _is_too_much(ctx, statement)):
             return
         _STATEMENTS[type(statement)](ctx, statement)
 
 
-def _is_too_much(ctx: Context, frame: Frame, statement: tree.Statement) -> bool:
-    """Whether a limit is exceeded: a short text can ask for endless work through loops and calls."""
-    if len(ctx.frames) == 1 and not frame.loops:
-        return False
+def _is_too_much(ctx: Context, statement: tree.Statement) -> bool:
+    """Whether a limit is exceeded."""
     ctx.statements += 1
     if ctx.statements <= MAX_STATEMENTS and len(ctx.builder.nodes) <= MAX_NODES:
         return False

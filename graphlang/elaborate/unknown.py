@@ -98,12 +98,12 @@ def unknown_name(ctx: Context, name: str, span: Span, *, hint: str | None = None
         return BAD  # It may come from a file that could not be read.
     is_main = len(ctx.frames) == 1
     later = module.later_names.get(name) if is_main else None
-    if later is not None and later.start > span.start:
+    if later is not None and later.span.start > span.start:
         return ctx.error(
             "E0302",
             span,
             f"`{name}` is used before it is bound.",
-            related=[Label(later, f"`{name}` is bound here")],
+            related=[Label(later.span, f"`{name}` is bound here")],
             suggestion="Move its declaration above this line.",
         )
     related, notes = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphlang.diagnostics import Label
@@ -135,6 +135,21 @@ def apply(
     except RuleError as error:
         shown = [(n, where) for n, (_, where) in zip(inputs, operands, strict=True)]
         return ctx.rule_error(error, op, span, shown, attr_spans)
+
+
+def apply_to(
+    ctx: Context, op: Op, operands: tuple[Any, ...], written: Sequence[tree.Expr], span: Span
+) -> Node:
+    """The same for an operation without attributes, given the expressions that its operands were."""
+    if ctx.stand_ins is not None or op.is_random or any([type(v) not in _OPERANDS for v in operands]):
+        return apply(ctx, op, [(v, e.span) for v, e in zip(operands, written, strict=True)], {}, span)
+    builder = ctx.builder
+    builder.span = span
+    try:
+        return builder.apply(op, operands)
+    except RuleError as error:
+        # Only a message asks where the operands stand.
+        return ctx.rule_error(error, op, span, [(v, e.span) for v, e in zip(operands, written, strict=True)])
 
 
 def stand_in(ctx: Context, node: Node) -> Node:

@@ -15,6 +15,7 @@ from graphlang.graph.node import CONST, Node, Scope
 from graphlang.graph.op import Op, RuleError
 from graphlang.ops import registry
 from graphlang.ops.wire import Wire
+from graphlang.records import maker
 from graphlang.source import Span
 from graphlang.types.dims import Dim, Sizes
 from graphlang.types.tensor import POISON, DType, TensorType
@@ -23,6 +24,8 @@ _RANKS = {DType.BOOL: 0, DType.INT: 1, DType.FLOAT: 2}
 _BY_RANK = (DType.BOOL, DType.INT, DType.FLOAT)
 # Least rank of the common kind: booleans take part in arithmetic as 0 and 1.
 _LEAST_RANK = {"Number": 1, "Same": 0}
+_FLOAT = DType.FLOAT  # what an enumeration holds takes a while to look up
+_make_node = maker(Node)
 _NO_ATTRS: Mapping[str, Any] = {}
 
 
@@ -161,16 +164,17 @@ class Builder:
         Raises `RuleError` when they do not fit.
         """
         inputs = self.promote(op, operands)
-        name, span, sizes = op.name, self.span, self.sizes
-        types = [n.type for n in inputs]
-        for t in types:
-            if t.is_poison:
-                kind = POISON
-                break
+        name, sizes = op.name, self.sizes
+        sizes.span = span = self.span
+        if len(inputs) == 2 and not attrs:
+            # Most operations are of this sort; its types are passed on without a list of them.
+            a, b = inputs[0].type, inputs[1].type
+            kind = POISON if a.is_poison or b.is_poison else op.rule(sizes, a, b)
         else:
-            sizes.span = span
-            kind = op.rule(sizes, *types, **attrs) if attrs else op.rule(sizes, *types)
-        node = Node(path or self.child(name), name, inputs, attrs, kind, span, self.scope)
+            types = [n.type for n in inputs]
+            is_poisoned = any([t.is_poison for t in types])
+            kind = POISON if is_poisoned else op.rule(sizes, *types, **attrs)
+        node = _make_node(path or self.child(name), name, inputs, attrs, kind, span, self.scope)
         self.nodes.append(node)
         return node
 
@@ -188,7 +192,7 @@ class Builder:
             for value in operands:
                 if type(value) is not Node:
                     has_numbers = True
-                elif value.type.dtype is DType.FLOAT:
+                elif value.type.dtype is _FLOAT:
                     has_floats = True
                 else:
                     break
@@ -196,7 +200,7 @@ class Builder:
                 if not has_numbers:
                     return tuple(operands)  # type: ignore[arg-type]
                 if has_floats and op.joins_floats:
-                    return tuple([v if type(v) is Node else self.const(v, DType.FLOAT) for v in operands])
+                    return tuple([v if type(v) is Node else self.const(v, _FLOAT) for v in operands])
         kinds = [op.wire_kind(i) for i in range(len(operands))]
         common = self._common_kind(kinds, operands)
         return tuple(

@@ -74,7 +74,9 @@ _KEYWORDS = {t.GradBind: "grad(…) = …", t.For: "for", t.If: "if", t.Import: 
 def check(place: str, body: tuple[t.Statement, ...], report: Report) -> None:
     """Report the statements of a block that do not belong there."""
     allowed = _ALLOWED[place]
-    for statement, inside in _flat(body):
+    # Nearly all of a large file are such bindings, and may stand anywhere.
+    others = tuple([s for s in body if type(s) is not t.Bind or s.targets[0].text == "optimizer"])
+    for statement, inside in _flat(others):
         if isinstance(statement, t.Bind):
             if statement.targets[0].text == "optimizer":
                 _report_setting(statement, report)
