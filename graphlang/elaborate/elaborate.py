@@ -56,7 +56,7 @@ def elaborate(
         run_body(ctx, file.body)
         choose_learner(ctx)
         unused.check_bodies(ctx, module)
-        unused.check_blocks(ctx, file.body)
+        unused.check_blocks(ctx, module, file.body)
     _check_param_queries(ctx)
     _check_grads(ctx)
     return Outcome(_model(ctx, file), problems)

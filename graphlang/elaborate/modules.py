@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,9 @@ class Module:
         self.imported: dict[str, Any] = {}
         # Where the main graph binds each name: to tell "too early" from "unknown".
         self.later_names: dict[str, tree.Ident] = {}
+        # The loops, the choices and the imports among the statements of its main graph.
+        self.blocks: list[tree.For | tree.If] = []
+        self.imports: list[tree.Import] = []
         # Operations that its bodies have called, by name: nothing else here has these names.
         self.operations: dict[str, Operation] = {}
         # Whether a file that it imports could not be read: then an unknown name may come from there.
@@ -161,17 +164,20 @@ def collect(module: Module, problems: Problems) -> None:
             module.spans[name.text] = name.span
         else:
             _note_bound_names(module, statement)
-    for misplaced in _misplaced(module.file.body):
+            if isinstance(statement, (tree.For, tree.If)):
+                module.blocks.append(statement)
+            elif isinstance(statement, tree.Import):
+                module.imports.append(statement)
+    for misplaced in _misplaced(module.blocks):
         module.own.setdefault(misplaced, BAD)
 
 
-def _misplaced(body: tuple[tree.Statement, ...]) -> Iterator[str]:
+def _misplaced(blocks: Iterable[tree.Statement]) -> Iterator[str]:
     """Names of definitions that stand in a `for` or `if`, as the parser has reported."""
-    for statement in body:
-        if isinstance(statement, (tree.For, tree.If)):
-            for node in tree.walk(statement):
-                if isinstance(node, (tree.Gate, tree.Network, tree.Init, tree.Optimizer)):
-                    yield node.name.text
+    for block in blocks:
+        for node in tree.walk(block):
+            if isinstance(node, (tree.Gate, tree.Network, tree.Init, tree.Optimizer)):
+                yield node.name.text
 
 
 def _note_bound_names(module: Module, statement: tree.Statement) -> None:
@@ -201,10 +207,8 @@ def load_imports(
     `route` has the files that are being read, the first being the user's, each with the import in it that
     leads to the next.
     """
-    assert module.file is not None
-    for statement in module.file.body:
-        if isinstance(statement, tree.Import):
-            _load_import(ctx, module, statement, route, evaluate_consts)
+    for statement in module.imports:
+        _load_import(ctx, module, statement, route, evaluate_consts)
 
 
 def _load_import(

@@ -89,16 +89,15 @@ def check_bodies(ctx: Context, module: Module) -> None:
         ctx.frames.pop()
 
 
-def check_blocks(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
+def check_blocks(ctx: Context, module: Module, body: tuple[tree.Statement, ...]) -> None:
     """Report unknown names in the branches and loops of the main graph that were never elaborated."""
-    blocks = [s for s in body if isinstance(s, (tree.For, tree.If))]
-    if not blocks:
+    if not module.blocks:
         return
     names = set(_IMPLICIT["init"])
     for statement in body:
         names.update(_bound_names(tree.walk(statement)))
     names.update(ctx.env.all_names())
-    for block in blocks:
+    for block in module.blocks:
         _report_unknown(ctx, list(tree.walk(block)), names, ctx.frame.module)
 
 

@@ -141,7 +141,7 @@ def apply_to(
     ctx: Context, op: Op, operands: tuple[Any, ...], written: Sequence[tree.Expr], span: Span
 ) -> Node:
     """The same for an operation without attributes, given the expressions that its operands were."""
-    if ctx.stand_ins is not None or op.is_random or any([type(v) not in _OPERANDS for v in operands]):
+    if ctx.stand_ins is not None or op.is_random or not _OPERANDS.issuperset(map(type, operands)):
         return apply(ctx, op, [(v, e.span) for v, e in zip(operands, written, strict=True)], {}, span)
     builder = ctx.builder
     builder.span = span

@@ -52,6 +52,8 @@ class Builder:
         self._taken: set[str] = set()
         self._counters: dict[str, int] = {}
         self._consts: dict[tuple[type, Any], Node] = {}
+        # The same for floats by themselves, without zeros, of which there are two, and NaN.
+        self._floats: dict[float, Node] = {}
         self._size_nodes: dict[Dim, Node] = {}
         # The first so many nodes by the paths they have or had, once one was asked for.
         self._by_path: dict[str, Node] = {}
@@ -113,6 +115,8 @@ class Builder:
 
     def const(self, value: Any, dtype: DType | None = None) -> Node:
         """The constant node for a number, a boolean or an array; equal scalars share one node."""
+        if dtype is _FLOAT and type(value) is float and value in self._floats:
+            return self._floats[value]
         if isinstance(value, Dim):
             return self.cast(self._size(value), dtype or DType.INT)
         if not isinstance(value, (bool, int, float)):
@@ -126,6 +130,8 @@ class Builder:
             node = Node(self.unique(str(plain).lower()), CONST, (), {"value": plain}, TensorType(dtype, ()))
             self.nodes.append(node)
             self._consts[key] = node
+        if type(plain) is float and plain and plain == plain:
+            self._floats[plain] = node
         return node
 
     def _size(self, value: Dim) -> Node:

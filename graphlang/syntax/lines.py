@@ -59,7 +59,7 @@ class Line(Token):
         self.type = "_LINE"
         self.text = ""
         self.start = match.start()
-        self.end = match.start(len(shape.kinds))
+        self.end = match.end()
         self.shape = shape
         self.match = match
         self.texts = texts
