@@ -23,15 +23,18 @@ from graphlang.ops.build import Builder
 from graphlang.ops.registry import find as find_op
 from graphlang.records import Record, field, replace
 from graphlang.run.binding import bind_inputs
-from graphlang.run.session import Evaluation, evaluate, leaves_of
+from graphlang.run.session import Evaluation, evaluate, evaluate_numbers, leaves_of, wanted_in_numbers
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.parse import parse
 
 if TYPE_CHECKING:
+    from graphlang.graph.numbers import NumberGraph
     from graphlang.run.function import Function
 
 # Stages that many files do without (data, weights, functions of numbers) are imported where they are called.
+# From so many nodes on, a graph of numbers is differentiated in bulk: a small one is quicker without.
+LARGE = 2_000
 DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 
 
@@ -134,6 +137,8 @@ class Prepared(Record, frozen=False):
     seed: int
     remarks: list[str] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
+    # The values and gradients of a large model of numbers, which then has no nodes for gradients.
+    graph: NumberGraph | None = None
 
     @paused_collector()
     def evaluate(
@@ -144,7 +149,14 @@ class Prepared(Record, frozen=False):
         wanted: list[Node] | None = None,
         jit: bool = False,
     ) -> Evaluation:
-        """Evaluate forward, and backward if there is something to differentiate."""
+        """Evaluate forward, and backward if there is something to differentiate.
+
+        What was prepared `in_bulk` is evaluated in float64, for the nodes that the file names.
+        """
+        if self.graph is not None:
+            return evaluate_numbers(
+                self.model, self.graph, self.inputs, self.sizes, weights=self.weights, seed=self.seed
+            )
         return evaluate(
             self.model,
             self.inputs,
@@ -170,6 +182,7 @@ def prepare(
     seed: int | None = None,
     rows: int | None = None,
     stand_in: bool = False,
+    in_bulk: bool = False,
 ) -> Prepared:
     """Differentiate a model and find its inputs and weights.
 
@@ -193,6 +206,8 @@ def prepare(
         How many rows of the file's data to feed; all by default.
     stand_in : bool
         Differentiate `stand_in_objective` where there is no scalar.
+    in_bulk : bool
+        Make no nodes for the gradients of a large model of numbers. The bits are the same.
 
     Raises
     ------
@@ -202,8 +217,9 @@ def prepare(
     scalar, remark = objective(model, of)
     if scalar is None and stand_in:
         model, scalar = stand_in_objective(model)
-    differentiated = differentiate(model, scalar)
-    return _prepared(
+    graph = _in_bulk(model, scalar) if in_bulk else None
+    differentiated = differentiate(model, scalar) if graph is None else replace(model, of=scalar)
+    ready = _prepared(
         differentiated,
         [remark] if remark else [],
         feed,
@@ -213,6 +229,17 @@ def prepare(
         seed=seed,
         rows=rows,
     )
+    ready.graph = graph
+    return ready
+
+
+def _in_bulk(model: Model, scalar: Node | None) -> NumberGraph | None:
+    """The values and gradients of a large model of numbers; None for any other."""
+    if scalar is None or len(model.nodes) < LARGE:
+        return None
+    from graphlang.differentiate.in_bulk import number_graph
+
+    return number_graph(model, scalar, *wanted_in_numbers(model))
 
 
 @paused_collector()

@@ -193,7 +193,7 @@ def _initialiser(cls: Any) -> Any:
 
 
 def _assignments(cls: Any) -> tuple[list[str], list[str], list[str], dict[str, Any]]:
-    """Parameters for the fields, by position and by keyword, the lines that set them, and what these refer to.
+    """Parameters for the fields, by position and by keyword, the lines that set them, what these refer to.
 
     The text is made of names that stand in our own classes.
     """

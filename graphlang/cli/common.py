@@ -135,14 +135,20 @@ def load(path: str, settings: Iterable[str] = (), *, training: bool = False) -> 
 
 
 def evaluated(
-    options: argparse.Namespace, loaded: Loaded, *, every_node: bool = False, jit: bool = False
+    options: argparse.Namespace,
+    loaded: Loaded,
+    *,
+    every_node: bool = False,
+    jit: bool = False,
+    in_bulk: bool = False,
 ) -> tuple[Evaluation, Prepared]:
-    """Feed and evaluate a loaded model as the run options say."""
-    ready = prepared(options, loaded)
+    """Feed and evaluate a loaded model as the run options say; `in_bulk` if it needs no nodes for gradients."""
+    in_bulk = in_bulk and options.dtype == "float64" and not every_node and not jit
+    ready = prepared(options, loaded, in_bulk=in_bulk)
     return ready.evaluate(dtype=options.dtype, every_node=every_node, jit=jit), ready
 
 
-def prepared(options: argparse.Namespace, loaded: Loaded) -> Prepared:
+def prepared(options: argparse.Namespace, loaded: Loaded, *, in_bulk: bool = False) -> Prepared:
     """Differentiate and feed a loaded model as the run options say."""
     from graphlang.pipeline import prepare
 
@@ -154,6 +160,7 @@ def prepared(options: argparse.Namespace, loaded: Loaded) -> Prepared:
         weights=options.weights,
         seed=options.seed,
         rows=options.rows,
+        in_bulk=in_bulk,
     )
 
 

@@ -7,6 +7,7 @@ mistake in a file never shows a traceback; one of ours is reported as an interna
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import importlib
 import os
@@ -35,6 +36,10 @@ COMMANDS = {
     "show": "show a stage: tokens, ast, graph, backward or plan",
     "explain": "explain a diagnostic code",
 }
+
+
+# What is left when the program ends is not looked through once more: it all goes.
+atexit.register(gc.freeze)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

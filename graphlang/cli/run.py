@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     loaded = common.load(options.file, options.set)
-    evaluation, prepared = common.evaluated(options, loaded, every_node=options.all, jit=options.jit)
+    evaluation, prepared = common.evaluated(
+        options, loaded, every_node=options.all, jit=options.jit, in_bulk=True
+    )
     warned = [*loaded.warnings, *prepared.warnings]
     common.report(warned, options.color)
     failed = [c for c in evaluation.expectations if not c.ok]

@@ -12,6 +12,7 @@ are the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +30,9 @@ _Count = TypeVar("_Count", int, np.ndarray)
 TERMS = 16
 
 
-def number_graph(model: Model, of: Node) -> NumberGraph | None:
+def number_graph(
+    model: Model, of: Node, values: Sequence[Node] | None = None, by: Sequence[Node] = ()
+) -> NumberGraph | None:
     """A scalar and its gradients with respect to every input, parameter and state.
 
     Parameters
@@ -38,19 +41,28 @@ def number_graph(model: Model, of: Node) -> NumberGraph | None:
         Not differentiated.
     of : Node
         A float of shape `[]`.
+    values, by : sequence of Node, optional
+        Nodes whose values are wanted, and among them floats by which `of` is differentiated, instead.
 
     Returns
     -------
     NumberGraph or None
         Its arguments are the leaves that are no constants, in order; its results the scalar, then the
-        gradient for each argument that is a float. None if the graph is not of numbers alone, or has
-        derivatives in it already or gates with hand-written ones.
+        gradient for each argument that is a float; or the values, then the gradients. None if the graph is
+        not of numbers alone, or has derivatives in it already or gates with hand-written ones.
     """
     arguments = [n for n in model.nodes if n.is_leaf and not n.is_const]
     if model.gate_rules or any(n.type.is_float and n.shape != () for n in arguments):
         return None
-    forward = _read(model.nodes, of)
-    return None if forward is None else _Backward(forward, forward.place[of]).graph(arguments)
+    if any(n.is_const for n in by):
+        return None  # the templates take it that no gradient reaches a constant
+    forward = _read(model.nodes, [of, *(values or ())])
+    if forward is None:
+        return None
+    backward = _Backward(forward, forward.place[of])
+    if values is not None:
+        return backward.graph(arguments, values, by)
+    return backward.graph(arguments, [of], [n for n in arguments if n.type.is_float])
 
 
 # --- forward ---------------------------------------------------------------------------------------
@@ -119,9 +131,9 @@ class _Forward:
         self._sorts.append(sort)
 
 
-def _read(nodes: list[Node], of: Node) -> _Forward | None:
-    """What `of` depends on, None if that is not of numbers alone."""
-    reached, found = ancestors([of]), _Forward()
+def _read(nodes: list[Node], wanted: list[Node]) -> _Forward | None:
+    """What `wanted` depends on, None if that is not of numbers alone."""
+    reached, found = ancestors(wanted), _Forward()
     for node in nodes:
         if node in reached:
             add = found.add_leaf if node.op in LEAVES else found.add_operation
@@ -149,8 +161,8 @@ class _Backward:
         self._constant_places: dict[str, int] = {}
         self.forms = list(dict.fromkeys(f for f in forward.forms if f is not None))
 
-    def graph(self, arguments: list[Node]) -> NumberGraph:
-        """The whole graph, forward and backward."""
+    def graph(self, arguments: list[Node], values: Sequence[Node], by: Sequence[Node]) -> NumberGraph:
+        """The whole graph, forward and backward, for some values and for the gradients by some nodes."""
         forward, one, zero = self.forward, self.constant(1.0), self.constant(0.0)
         self._put_forward()
         level, count = self._walk()
@@ -164,12 +176,9 @@ class _Backward:
         groups = tuple(replace(g, operands=final[g.operands]) for g in self.groups)
         places = [forward.place.get(n) for n in arguments]
         given = tuple((i, place) for i, place in enumerate(places) if place is not None)
-        gradients = [
-            zero if place is None else int(at[place])
-            for place, n in zip(places, arguments, strict=True)
-            if n.type.is_float
-        ]
-        return NumberGraph(self.places, given, self.constants, groups, (self.of, *gradients))
+        wanted = [forward.place[n] for n in values]
+        gradients = [int(at[forward.place[n]]) if n in forward.place else zero for n in by]
+        return NumberGraph(self.places, given, self.constants, groups, (*wanted, *gradients))
 
     def constant(self, value: float) -> int:
         """The place of a constant that derivatives bring in."""

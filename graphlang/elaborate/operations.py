@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from typing import Any
 
 from graphlang.diagnostics.suggest import nearest
@@ -28,6 +29,7 @@ from graphlang.syntax import tree
 from graphlang.types.dims import Dim
 
 MAX_PARTS = 10_000
+_NAME = attrgetter("name")
 _WIRES = frozenset((Node,))
 
 # `max(a, b)` is the gate, `max(x, axis = 0)` the reduction.
@@ -58,7 +60,7 @@ def is_plain(op: Op, call: tree.Call, values: list[Any]) -> bool:
     """Whether a call gives an operation its wires and there is nothing else to it, as in by far the most."""
     if op.attrs or len(values) != len(op.wires) or op.is_variadic or op.name == "identity":
         return False
-    return _WIRES.issuperset(map(type, values)) and not any([a.name for a in call.args])
+    return _WIRES.issuperset(map(type, values)) and not any(map(_NAME, call.args))
 
 
 def _pairwise(ctx: Context, op: Op, args: Args, span: Span) -> Any:

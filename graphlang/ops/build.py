@@ -7,6 +7,7 @@ named by the same rules wherever it comes from. The nodes it has made are, in or
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _RANKS = {DType.BOOL: 0, DType.INT: 1, DType.FLOAT: 2}
 _BY_RANK = (DType.BOOL, DType.INT, DType.FLOAT)
 # Least rank of the common kind: booleans take part in arithmetic as 0 and 1.
 _LEAST_RANK = {"Number": 1, "Same": 0}
+_IS_POISON = attrgetter("is_poison")
 _FLOAT = DType.FLOAT  # what an enumeration holds takes a while to look up
 _make_node = maker(Node)
 _NO_ATTRS: Mapping[str, Any] = {}
@@ -178,7 +180,7 @@ class Builder:
             kind = POISON if a.is_poison or b.is_poison else op.rule(sizes, a, b)
         else:
             types = [n.type for n in inputs]
-            is_poisoned = any([t.is_poison for t in types])
+            is_poisoned = any(map(_IS_POISON, types))
             kind = POISON if is_poisoned else op.rule(sizes, *types, **attrs)
         node = _make_node(path or self.child(name), name, inputs, attrs, kind, span, self.scope)
         self.nodes.append(node)

@@ -123,12 +123,11 @@ class Function:
         graph, count = self._graph, len(self.arguments)
         if graph is None:
             return None
-        tape = schedule(graph, count)
         if jit:
             from graphlang.run.native import Native
 
-            return Native(tape, count)
-        return Walker(tape, count) if is_wide(tape) else Pieces(course_of(graph, count))
+            return Native(schedule(graph, count), count)
+        return computed(graph, count)
 
     def _numbers(self) -> NumberGraph | None:
         """The graph of numbers that the nodes are, if they are one."""
@@ -158,6 +157,12 @@ class Function:
             is_repeated=not self.is_compiled,
             in_numbers=True,
         )
+
+
+def computed(graph: NumberGraph, arguments: int) -> Callable[..., tuple[float, ...]]:
+    """The quicker of the ways to compute a graph of numbers without a compiler."""
+    tape = schedule(graph, arguments)
+    return Walker(tape, arguments) if is_wide(tape) else Pieces(course_of(graph, arguments))
 
 
 class _Planned(Record):

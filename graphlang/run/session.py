@@ -11,6 +11,7 @@ import numpy as np
 from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import Expectation, Model
 from graphlang.graph.node import Node
+from graphlang.graph.numbers import NumberGraph
 from graphlang.plan.number_function import is_of_numbers
 from graphlang.plan.schedule import Plan, make_plan, resolve
 from graphlang.plan.tape import make_tape
@@ -166,14 +167,67 @@ def evaluate(
     )
 
 
+def wanted_in_numbers(model: Model) -> tuple[list[Node], list[Node]]:
+    """The nodes whose values `evaluate_numbers` reports or needs, and those whose gradients it reports."""
+    shown = shown_nodes(model, every_node=False)
+    sides = [s for e in model.expectations for s in (e.left, e.right) if isinstance(s, Node)]
+    wanted = list(dict.fromkeys([*shown, *sides, *model.metrics.values(), *model.outputs]))
+    return wanted, [n for n in shown if n.type.is_float and not model.is_check(n)]
+
+
+def evaluate_numbers(
+    model: Model,
+    graph: NumberGraph,
+    inputs: Mapping[str, Any],
+    sizes: Mapping[str, int],
+    *,
+    weights: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """What `evaluate` gives in float64, of a model whose gradients are in a graph of numbers and no nodes.
+
+    Parameters
+    ----------
+    model : Model
+        As elaborated, with its scalar `of`.
+    graph : NumberGraph
+        Its results are the values and the gradients of `wanted_in_numbers`.
+    inputs, sizes, weights, seed
+        As for `evaluate`.
+    """
+    from graphlang.run.function import computed
+
+    leaves = leaves_of(model, inputs, weights, np.float64, seed)
+    arguments = [n for n in model.nodes if n.is_leaf and not n.is_const]
+    wanted, by = wanted_in_numbers(model)
+    numbers = computed(graph, len(arguments))(*(float(leaves[n.path]) for n in arguments))
+    values = dict(zip(wanted, _typed(wanted, numbers), strict=False))
+    return Evaluation(
+        model,
+        {n.path: values[n] for n in shown_nodes(model, every_node=False)},
+        {n.path: np.float64(v) for n, v in zip(by, numbers[len(wanted) :], strict=True)},
+        [check(e, values, sizes) for e in model.expectations],
+        leaves,
+        dict(sizes),
+        np.float64,
+        seed,
+        {name: values[node] for name, node in model.metrics.items()},
+    )
+
+
+def _typed(nodes: Iterable[Node], numbers: Iterable[float]) -> list[Any]:
+    """Numbers as the interpreter gives them for these nodes."""
+    kinds = {DType.FLOAT: np.float64, DType.BOOL: np.bool_}
+    return [kinds[n.type.dtype](v) for n, v in zip(nodes, numbers, strict=False)]
+
+
 def _compiled(plan: Plan, leaves: Mapping[str, Any]) -> dict[Node, Any]:
     """What compiled code makes of a plan of numbers, as the interpreter gives it."""
     from graphlang.run.native import Native
 
     fed, results = [n for n, _ in plan.leaves if not n.is_const], list(plan.wanted)
     numbers = Native(make_tape(plan, fed, results), len(fed))(*(float(leaves[n.path]) for n in fed))
-    kinds = {DType.FLOAT: np.float64, DType.BOOL: np.bool_}
-    return {n: kinds[n.type.dtype](v) for n, v in zip(results, numbers, strict=True)}
+    return dict(zip(results, _typed(results, numbers), strict=True))
 
 
 def leaves_of(

@@ -188,7 +188,7 @@ class _Reader:
     # --- whole lines -----------------------------------------------------------------------------
 
     def _follow_lines(self, at: int) -> int:
-        """Read statements that are one token each, as far as some like them were read before; the next one."""
+        """Read statements that are one token each, as far as some like them were read before."""
         tokens, kinds, values, builder = self.tokens, self.kinds, self.values, self.builder
         starts = builder.starts
         functions = self._functions_here()

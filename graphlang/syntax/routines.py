@@ -177,7 +177,7 @@ class _Writer:
         self.stack.append(_Value(first, name))
 
     def _call_slowly(self, first: int, make: Make, parts: Sequence[_Value | None]) -> None:
-        """A call with a list of parts, which may ask where they begin and end: where the stack ends, that is."""
+        """A call with a list of parts, which may ask where they begin and end, by the stack's height."""
         self._make_room()
         self.lines.append(f"starts[height] = {self._start(first)}; builder.end = {self._end()}")
         self._call(first, make, [f"[{', '.join(map(self._text, parts))}]"])
