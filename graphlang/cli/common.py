@@ -142,7 +142,7 @@ def evaluated(
     jit: bool = False,
     in_bulk: bool = False,
 ) -> tuple[Evaluation, Prepared]:
-    """Feed and evaluate a loaded model as the run options say; `in_bulk` if it needs no nodes for gradients."""
+    """Feed and evaluate a loaded model as the run options say; `in_bulk` if no gradient needs a node."""
     in_bulk = in_bulk and options.dtype == "float64" and not every_node and not jit
     ready = prepared(options, loaded, in_bulk=in_bulk)
     return ready.evaluate(dtype=options.dtype, every_node=every_node, jit=jit), ready

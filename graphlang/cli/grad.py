@@ -6,6 +6,7 @@ import argparse
 import os
 
 from graphlang.cli import common
+from graphlang.collector import paused_collector
 from graphlang.diagnostics import GraphlangError, Problems
 
 
@@ -20,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     common.add_output_options(parser)
 
 
+@paused_collector()
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from graphlang import pipeline

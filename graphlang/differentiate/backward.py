@@ -64,9 +64,10 @@ class Sweeper:
             if g is None:
                 continue
             finished[node] = g
-            self._name(g, f"grad({f.path},{node.path})", forward)
+            path = f"grad({f.path},{node.path})"
+            self._name(g, path, forward)
             builder.scope, builder.span = node.scope, node.span
-            builder.prefix = f"grad({f.path},{node.path})"
+            builder.prefix = path
             for user, position, part in self._contributions(f, node, finished, partial, uses):
                 operand = user.inputs[position]
                 if operand not in needed:

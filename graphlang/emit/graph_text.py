@@ -353,8 +353,10 @@ def _comment(text: str | None) -> list[str]:
 
 def _of_numbers(node: Node) -> Text | None:
     """An operator between numbers only: its value, since the language would work it out in its own way."""
+    if not all(n.is_const and is_number(n) for n in node.inputs):
+        return None
     op = registry.lookup(node.op)
-    if op is None or op.infix is None or not all(is_number(n) and n.is_const for n in node.inputs):
+    if op is None or op.infix is None:
         return None
     with np.errstate(all="ignore"):
         value = op.kernel(*(_typed(n) for n in node.inputs)).item()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from graphlang.graph.node import GRAD, Node, Scope
+from graphlang.graph.node import CONST, GRAD, Node, Scope
 from graphlang.graph.op import CATALOGUE, Op
 from graphlang.types.dims import Dim, Monomial
 from graphlang.types.tensor import DType
@@ -183,6 +183,10 @@ def _infix(sign: str, operands: list[Text]) -> Text:
     return Text(f"{first} {sign} {second}", level)
 
 
+# What may be written otherwise than an operand that is a wire by itself.
+_ODD = frozenset((CONST, "size_value", "to_float"))
+
+
 # --- operands --------------------------------------------------------------------------------------
 
 
@@ -190,19 +194,24 @@ def _operands(
     node: Node, op: Op, text_of: Callable[[Node], Text], is_inlined: Callable[[Node], bool]
 ) -> list[Text]:
     """The operands' texts, without what the language puts back by converting operands to one kind."""
-    kinds = [op.wire_kind(i) for i in range(len(node.inputs))]
+    inputs = node.inputs
+    if _ODD.isdisjoint([n.op for n in inputs]):
+        return [text_of(n) for n in inputs]
+    kinds = [op.wire_kind(i) for i in range(len(inputs))]
+    plain = [_is_plain(n) for n in inputs]
+    conversions = [_is_conversion(n, is_inlined) for n in inputs]
     # An operand that is a float by itself makes floats of the others.
     has_float = any(
-        n.type.is_float and not _is_plain(n) and not _is_conversion(n, is_inlined) and kind != "Any_"
-        for n, kind in zip(node.inputs, kinds, strict=True)
+        n.type.is_float and not is_plain and not is_conversion and kind != "Any_"
+        for n, kind, is_plain, is_conversion in zip(inputs, kinds, plain, conversions, strict=True)
     )
     # Numbers alone would be worked out by the language, as the integers they look like.
-    has_wire = any(not _is_plain(n) for n in node.inputs)
+    has_wire = not all(plain)
     texts = []
-    for n, kind in zip(node.inputs, kinds, strict=True):
+    for n, kind, is_plain, is_conversion in zip(inputs, kinds, plain, conversions, strict=True):
         is_converted = kind == "Float" or (kind in ("Number", "Same") and has_float)
-        inner = n.inputs[0] if _is_conversion(n, is_inlined) and is_converted else n
-        if not _is_plain(inner):
+        inner = n.inputs[0] if is_conversion and is_converted else n
+        if not (is_plain if inner is n else _is_plain(inner)):
             texts.append(text_of(inner))
         elif inner.is_const and inner is n and is_converted and has_wire and n.type.is_float:
             texts.append(short(n.attrs["value"]))
