@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from graphlang.records import Record, as_dict, field, names_of, replace
+from graphlang.records import Record, as_dict, field, maker, names_of, replace
 
 T = TypeVar("T")
 
@@ -163,3 +163,12 @@ def test_fields_come_in_the_order_of_the_text_those_of_the_base_first() -> None:
 def test_copies_are_equal_in_every_field(record: Any, copied: Any) -> None:
     assert as_dict(copied(record)) == as_dict(record)
     assert type(copied(record)) is type(record)
+
+
+def test_a_maker_takes_all_fields_by_position_and_gives_the_same_records() -> None:
+    assert maker(Point)(1.0) == Point(1.0)
+    assert as_dict(maker(Point)(1.0, 2.0, ["t"], "n")) == as_dict(Point(1.0, 2.0, ["t"], note="n"))
+    assert maker(Box)((1, 2)).count == 2
+    leaf = maker(Leaf)((0, 3), "text", 7)
+    assert (leaf.span, leaf.text, leaf.depth) == ((0, 3), "text", 7)
+    assert leaf == Leaf((0, 3), "text") and maker(Thing)("a") != Thing("a")

@@ -48,7 +48,7 @@ class Module:
         # The loops, the choices and the imports among the statements of its main graph.
         self.blocks: list[tree.For | tree.If] = []
         self.imports: list[tree.Import] = []
-        # Operations that its bodies have called, by name: nothing else here has these names.
+        # Operations that its bodies have called, by name, unless a constant has taken the name since.
         self.operations: dict[str, Operation] = {}
         # Whether a file that it imports could not be read: then an unknown name may come from there.
         self.is_incomplete = False

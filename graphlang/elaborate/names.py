@@ -30,7 +30,7 @@ def look_up(ctx: Context, expr: tree.Name) -> Any:
     if found is not None:
         return found.value
     module = frame.module
-    if expr.id in module.operations:
+    if expr.id in module.operations and expr.id not in module.own:
         return module.operations[expr.id]
     value = module.find(expr.id)
     if value is not None:

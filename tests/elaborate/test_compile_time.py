@@ -216,3 +216,8 @@ def test_chains_of_calls_are_limited() -> None:
 )
 def test_the_arguments_of_a_call_are_checked_even_if_one_of_them_failed(call: str) -> None:
     assert problems(f"input x: [N, 4]\nh = x @ [1, 2]\ng = {call}") == [(2, "E0401"), (3, "E0505")]
+
+
+def test_a_constant_takes_the_name_of_an_operation_from_its_line_on() -> None:
+    text = "input x = 1.0\na = tanh(x)\nconst tanh = 2.0\nnetwork n(v) -> y {\n  y = v * tanh\n}\nb = n(x)"
+    assert [n.path for n in model(text).by_path["b"].inputs] == ["x", "2.0"]

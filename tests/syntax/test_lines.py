@@ -124,3 +124,15 @@ def test_lines_without_a_routine_are_spelled_out(often: int, monkeypatch: pytest
     monkeypatch.setattr(parser, "_MOST", 0)
     monkeypatch.setattr(parser, "_OFTEN", often)
     assert assert_same(text_of([*PLAIN[:3] * 8, "v{i} = {x} {y}", *PLAIN[:3] * 4])) > 20
+
+
+@pytest.mark.parametrize("between", ["# note\n", "\n", "# one\n\n  # two\r\n", "\t\r\n#\n"])
+def test_comments_and_empty_lines_may_stand_between_lines(between: str) -> None:
+    text = "".join(f"v{i} = x + y\n{between}" for i in range(9)) + "input z = 1\n"
+    assert assert_same(text) >= 5
+
+
+def test_a_sign_is_found_behind_brackets_and_comments() -> None:
+    text = "expect (a # <\n ) <= b < c\n"
+    (problem,) = parser.parse(SourceFile("t", text)).problems
+    assert [label.span.text for label in problem.related] == ["<="]
