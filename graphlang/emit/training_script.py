@@ -42,11 +42,11 @@ from graphlang.records import replace
 
 # Names that the script has a use for itself.
 _OWN = (
-    "np argparse csv json math os re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED REPORTED"
-    " EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient weight rate"
-    " total factor parameters forward infer backward clip_gradients schedule states update split_rows batches"
-    " evaluate train all_finite check write_log gradcheck save main compiled partial data read_digits"
-    " read_table column columns epoch_line along"
+    "np argparse csv gc json math os re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED"
+    " REPORTED EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient"
+    " weight rate total factor parameters forward infer backward clip_gradients schedule states update"
+    " split_rows batches evaluate train all_finite check write_log gradcheck save main compiled partial data"
+    " read_digits read_table column columns epoch_line along"
 )
 _FILES = ("csv", "npz", "npy")
 
@@ -298,7 +298,7 @@ class _Script:
             training_main.gradcheck_function(plan),
             save,
             training_main.main_function(plan),
-            'if __name__ == "__main__":\n    main()',
+            _START if plan.fast is None else _FAST_START,
         ]
         imports = {t for t in texts if t.startswith("import ")} | self.rows.imports
         imports |= {"import argparse", "import json", "import math", "import sys", "import time"}
@@ -307,6 +307,7 @@ class _Script:
             imports.add("from functools import partial")
         if "zipfile." in save:
             imports.add("import zipfile")
+        imports |= set() if plan.fast is None else {"import gc"}
         has_one_thread = suits_one_thread(self.step, self.settings.batch)
         imports |= {"import os"} if has_one_thread else set()
         learned = "# The parameters that are learned.\nLEARNED = " + tuple_text(tuple(self.step.gradients))
@@ -343,6 +344,16 @@ def _reserved() -> set[str]:
     words = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *_OWN.split(), *GENERATORS}
     return words | set(registry.all_ops())
 
+
+_START = """\
+if __name__ == "__main__":
+    main()"""
+_FAST_START = """\
+if __name__ == "__main__":
+    # Nothing here refers to itself: looking for what does takes as long as hundreds of steps.
+    gc.disable()
+    main()
+    gc.freeze()"""
 
 # Before NumPy is imported, since the threads are started then.
 _ONE_THREAD = """\
