@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from graphlang.run.function import Function
 
 # Stages that many files do without (data, weights, functions of numbers) are imported where they are called.
+
 # From so many nodes on, a graph of numbers is differentiated in bulk: a small one is quicker without.
 LARGE = 2_000
 DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
