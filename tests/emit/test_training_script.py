@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import runpy
@@ -179,8 +180,10 @@ def executed(script: str, folder: Path, capsys: Any, monkeypatch: pytest.MonkeyP
     path, weights, log = folder / "script.py", folder / "w.npz", folder / "run.jsonl"
     path.write_text(script, encoding="utf-8")
     (folder / "w.last.npz").unlink(missing_ok=True)
-    # A script may set it; here that would reach other tests.
+    # What a script may change of its process would reach other tests here.
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", os.environ.get("OPENBLAS_NUM_THREADS", "1"))
+    for name in ("disable", "freeze"):
+        monkeypatch.setattr(gc, name, lambda: None)
     monkeypatch.setattr(sys, "argv", [str(path), "-o", str(weights), "--log", str(log), *args])
     capsys.readouterr()
     with np.errstate():
