@@ -17,6 +17,8 @@ from graphlang.types.tensor import DType
 _TABLE_CSV = '''\
 def read_digits(lines, width, delimiter):
     """The cells of lines of whole numbers, read digit by digit for all at once; None if there are others."""
+    if delimiter.isdigit():
+        return None
     found = []
     for start in range(0, len(lines), 1024):
         codes = np.frombuffer("\\n".join([*lines[start : start + 1024], ""]).encode(), np.uint8)

@@ -83,3 +83,4 @@ def test_scripts_take_the_same_tables_for_digits(tmp_path: Path) -> None:
     assert np.array_equal(function(lines, 2, ","), read_digits(lines, 2, ","))
     for others in OTHERS.values():
         assert function(others, others[0].count(",") + 1, ",") is None
+    assert function(["1", "253"], 1, "5") is None
