@@ -14,13 +14,13 @@ POOL = """\
 #include <stdatomic.h>
 #include <stdint.h>
 
+static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
-#define RELAX() __builtin_ia32_pause()
+    __builtin_ia32_pause();
 #elif defined(__aarch64__)
-#define RELAX() __asm__ volatile("yield")
-#else
-#define RELAX() ((void)0)
+    __asm__ volatile("yield");
 #endif
+}
 /* How often a thread looks for work before it sleeps: a quarter of a millisecond or so. To wake up takes
    nearly as long; but on a busy machine it is soon no longer let in if it never sleeps. */
 #define PATIENCE 6000
@@ -53,7 +53,7 @@ static void *serve(void *nothing) {
         int waited = 0;
         while (waited < PATIENCE)
             if (take()) waited = 0;
-            else waited++, RELAX();
+            else waited++, relax();
         pthread_mutex_lock(&mutex);
         atomic_fetch_add(&asleep, 1);
         while (!(uint32_t)atomic_load(&state)) pthread_cond_wait(&is_work, &mutex);
@@ -79,7 +79,7 @@ void share(part_t part, void *with, long parts) {
     while (take()) {}
     for (long waited = 0; atomic_load(&undone); waited++)
         /* Whoever has the last part may need this core for it. */
-        if (waited < PATIENCE / 2) RELAX();
+        if (waited < PATIENCE / 2) relax();
         else sched_yield();
     atomic_flag_clear(&is_busy);
 }
