@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphlang.csv_digits import read_digits
 from graphlang.emit.kernels import ATOM, Kernels
 from graphlang.emit.writer import quoted
 from graphlang.generators import GENERATORS
@@ -15,29 +16,6 @@ from graphlang.ops import registry
 from graphlang.types.tensor import DType
 
 _TABLE_CSV = '''\
-def read_digits(lines, width, delimiter):
-    """The cells of lines of whole numbers, read digit by digit for all at once; None if there are others."""
-    if delimiter.isdigit():
-        return None
-    found = []
-    for start in range(0, len(lines), 1024):
-        codes = np.frombuffer("\\n".join([*lines[start : start + 1024], ""]).encode(), np.uint8)
-        digits = codes - ord("0")  # whatever stands before "0" comes after "9"
-        ends = np.flatnonzero(digits > 9)
-        lengths = np.diff(ends, prepend=-1) - 1
-        if len(ends) % width or not 1 <= lengths.min() <= lengths.max() <= 15:
-            return None
-        marks = codes[ends].reshape(-1, width)
-        if (marks[:, -1] != ord("\\n")).any() or (marks[:, :-1] != ord(delimiter)).any():
-            return None
-        numbers = digits[ends - 1].astype(float)
-        for k in range(1, lengths.max()):
-            longer = np.flatnonzero(lengths > k)
-            numbers[longer] += digits[ends[longer] - 1 - k] * 10.0**k
-        found.append(numbers.reshape(-1, width))
-    return np.concatenate(found) if found else None
-
-
 def read_table(path, delimiter=None, header=None):
     """Names and columns of a CSV file; texts become class numbers, in the sorted order of the texts."""
     with open(path, encoding="utf-8-sig", newline="") as file:
@@ -153,6 +131,8 @@ def data_function(
     imports = {"from pathlib import Path"} | ({"import re"} if spec.kind == "csv" else set())
     if types is not None and spec.kind == "csv":
         imports.add("import csv")
+    if spec.kind == "csv":
+        kernels.copy(read_digits)
     parts = [reader.rstrip(), whole, _COLUMN.rstrip()]
     if any(map(_uses_columns, fed.values())):
         parts.append(_COLUMNS.rstrip())

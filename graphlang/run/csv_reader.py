@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from graphlang.csv_digits import read_digits
 from graphlang.records import Record, field
-from graphlang.run.csv_digits import read_digits
 from graphlang.run.files import Place, is_readable_file, listed, printable, read_text, reason
 from graphlang.source import SourceFile, Span
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphlang.csv_digits import read_digits
 from graphlang.emit.numpy_script import numpy_script
 from graphlang.pipeline import compile_source, data_of, differentiate
-from graphlang.run.csv_digits import read_digits
 from graphlang.source import SourceFile
 
 tables = st.integers(1, 5).flatmap(

@@ -2,6 +2,8 @@
 
 The end of every cell is found at once, and then the last digit of all cells, the one before it, and so on.
 What stands where a cell ends says whether all rows have as many. Images and counts are such tables.
+
+Exported scripts are given the source of this function, so that they take the same tables for such.
 """
 
 from __future__ import annotations
@@ -10,23 +12,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Sums of so many digits are exact in float64.
-_DIGITS = 15
-# So many lines at a time stay in the cache.
-_LINES = 1024
-
 
 def read_digits(lines: Sequence[str], width: int, delimiter: str) -> np.ndarray | None:
     """The cells of lines of digits alone, float64 of shape (lines, width); None if there is anything else."""
     if delimiter.isdigit():
         return None
     found = []
-    for start in range(0, len(lines), _LINES):
-        codes = np.frombuffer("\n".join([*lines[start : start + _LINES], ""]).encode(), np.uint8)
+    for start in range(0, len(lines), 1024):  # so many stay in the cache
+        codes = np.frombuffer("\n".join([*lines[start : start + 1024], ""]).encode(), np.uint8)
         digits = codes - ord("0")  # whatever stands before "0" comes after "9"
         ends = np.flatnonzero(digits > 9)
         lengths = np.diff(ends, prepend=-1) - 1
-        if len(ends) % width or not 1 <= lengths.min() <= lengths.max() <= _DIGITS:
+        # More than 15 digits are not exact.
+        if len(ends) % width or not 1 <= lengths.min() <= lengths.max() <= 15:
             return None
         marks = codes[ends].reshape(-1, width)
         if (marks[:, -1] != ord("\n")).any() or (marks[:, :-1] != ord(delimiter)).any():
