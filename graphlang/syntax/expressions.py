@@ -16,7 +16,7 @@ from graphlang.syntax.token import Token
 
 _NOT_CALLED = frozenset((t.Number, t.String, t.Boolean, t.ListExpr, t.TupleExpr))
 # A comparison, with what may stand between it and its left operand.
-_COMPARISON = re.compile(r"(?:[)\s]|#[^\n]*)*([<>=!≤≥≠]+)")
+_COMPARISON = re.compile(r"(?:[)\s]|#[^\n]*)*([<>=!≤≥≠≈~]+)")
 
 _make_name, _make_number, _make_argument = maker(t.Name), maker(t.Number), maker(t.Argument)
 _make_unary, _make_binary, _make_call = maker(t.Unary), maker(t.Binary), maker(t.Call)

@@ -39,6 +39,8 @@ class Reading(NamedTuple):
 
 # --- spellings of other languages ----------------------------------------------------------------
 
+_TOLERANCE = "Its tolerance is 1e-6; `within 0.01` behind it says another."
+
 # foreign spelling: (our token type, our spelling, what to add to "Write …")
 _FOREIGN = {
     "**": ("CARET", "^", "Powers are written with `^`."),
@@ -58,6 +60,8 @@ _FOREIGN = {
     "≤": ("LE", "<=", ""),
     "≥": ("GE", ">=", ""),
     "≠": ("NE", "!=", ""),
+    "~=": ("EQ", "==", f"{_TOLERANCE} A start that is drawn has `~` before it."),
+    "≈": ("EQ", "==", _TOLERANCE),
     "→": ("ARROW", "->", ""),
 }
 
