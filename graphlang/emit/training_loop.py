@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from graphlang.emit.python_text import dict_text
 from graphlang.emit.update_text import Updating
 from graphlang.emit.writer import quoted
+from graphlang.plan.fading import EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ def functions(plan: Plan) -> list[str]:
     if plan.holds_out:
         parts.append(_evaluate(plan))
     finite = [_ALL_FINITE] if plan.fast is not None else []
-    return [*parts, _train(plan), *finite, _CHECK, _check_update(plan), _WRITE_LOG]
+    faded = [_FADED] if plan.updating.fading else []
+    return [*parts, _train(plan), *faded, *finite, _CHECK, _check_update(plan), _WRITE_LOG]
 
 
 # --- rows ----------------------------------------------------------------------------------------------
@@ -310,12 +312,14 @@ def _one_step(plan: Plan) -> Iterator[str]:
     yield "step += 1" if plan.has_data else "step = epoch + 1  # one in every epoch"
     if plan.fast is not None:
         yield from _compiled_step(plan, plan.fast)
+        yield from _faded_in_place(plan.updating)
         return
     if plan.has_data:
         yield f"inputs = {plan.besides}{{name: array[rows] for name, array in examples.items()}}"
     yield from _computed(plan)
     yield from _summed(plan)
     yield from _updated(plan)
+    yield from _faded(plan.updating)
 
 
 def _compiled_step(plan: Plan, fast: Fast) -> Iterator[str]:
@@ -387,6 +391,29 @@ def _updated(plan: Plan) -> Iterator[str]:
         yield "    params[path][...] = values[new]"
 
 
+def _faded(u: Updating) -> Iterator[str]:
+    """From time to time, zeros for what the optimizer keeps that is next to nothing."""
+    if not u.fading:
+        return
+    yield f"if step % {EVERY} == 0:"
+    if u.fades:
+        yield "    memory = {path: tuple(map(faded, kept)) for path, kept in memory.items()}"
+        return
+    fitting = f"== {u.fading[0]}" if len(u.fading) == 1 else f"in {u.fading}"
+    yield "    memory = {"
+    yield f"        path: tuple(faded(kept) if k {fitting} else kept for k, kept in enumerate(row))"
+    yield "        for path, row in memory.items()"
+    yield "    }"
+
+
+def _faded_in_place(u: Updating) -> Iterator[str]:
+    if not u.fading:
+        return
+    yield f"if step % {EVERY} == 0:"
+    yield "    for kept in memory.values():"
+    yield from (f"        kept[{k}][...] = faded(kept[{k}])" for k in u.fading)
+
+
 def _after_epoch(plan: Plan) -> Iterator[str]:
     memory = ", memory" if plan.updating.keeps else ""
     yield f"check_update(params{memory}, step)"
@@ -423,6 +450,11 @@ _ALL_FINITE = '''\
 def all_finite(vector):
     """Whether all entries are finite; looks at each only if the sum of their squares is not."""
     return math.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all()'''
+
+_FADED = '''\
+def faded(kept):
+    """0 for numbers too small to count: processors take many times as long for them as for others."""
+    return np.where(np.abs(kept) < np.finfo(FLOAT).tiny, FLOAT(0), kept)'''
 
 _CHECK = '''\
 def check(loss, gradients, step, epoch):

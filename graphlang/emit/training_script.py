@@ -45,8 +45,8 @@ _OWN = (
     "np argparse csv gc json math os re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED"
     " REPORTED EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient"
     " weight rate total factor parameters forward infer backward clip_gradients schedule states update"
-    " split_rows batches evaluate train all_finite check write_log gradcheck save main compiled partial data"
-    " read_digits read_table column columns epoch_line along"
+    " split_rows batches evaluate train faded all_finite check write_log gradcheck save main compiled"
+    " partial data read_digits read_table column columns epoch_line along"
 )
 _FILES = ("csv", "npz", "npy")
 

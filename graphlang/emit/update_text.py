@@ -23,6 +23,7 @@ from graphlang.graph.learner import Learner
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
 from graphlang.graph.show import size_text
+from graphlang.plan.fading import fading
 from graphlang.plan.schedule import make_plan
 
 FLOATS = "FLOAT"
@@ -47,6 +48,11 @@ class Updating:
         Whether the functions differ from parameter to parameter, and are looked up in `UPDATES`.
     needs_path : bool
         Whether `states` takes the parameter's path, and the seed.
+    fading : tuple of int
+        The positions, in what the optimizer keeps of a parameter, of what is set to 0 where it is next to
+        nothing (`plan/fading.py`).
+    fades : bool
+        Whether that is all that it keeps.
     """
 
     functions: list[str]
@@ -57,6 +63,8 @@ class Updating:
     extra: tuple[str, ...]
     several: bool
     needs_path: bool
+    fading: tuple[int, ...]
+    fades: bool
 
 
 def updating(model: Model, learner: Learner, kernels: Kernels, reserved: Iterable[str]) -> Updating:
@@ -99,6 +107,7 @@ class _Writer:
         for path, text in texts.items():
             groups.setdefault(text, []).append(path)
         several = len(groups) > 1
+        positions = fading(learner)
         functions += self._grouped(groups) if several else list(groups)
         return Updating(
             functions,
@@ -109,6 +118,8 @@ class _Writer:
             extra,
             several,
             needs_path,
+            positions,
+            len(positions) == max(map(len, learner.state_of.values()), default=0),
         )
 
     def _is_timed(self, name: str) -> bool:

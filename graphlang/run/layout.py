@@ -35,6 +35,7 @@ class Layout:
 
     def __init__(self, step: TrainingStep, dtype: type[np.floating[Any]]):
         learner, model = step.learner, step.model
+        self._state_of = learner.state_of
         self.shapes = {path: tuple(int(s) for s in n.shape) for path, n in learner.weights.items()}
         self.size = sum(map(math.prod, self.shapes.values()))
         self.weight, self.gradient = aligned(self.size, dtype), aligned(self.size, dtype)
@@ -68,6 +69,12 @@ class Layout:
             views[path] = flat[at : at + math.prod(shape)].reshape(shape)
             at += math.prod(shape)
         return views
+
+    def states_at(self, position: int) -> list[np.ndarray]:
+        """The optimizer's states of all parameters at one position of its text."""
+        if self.is_flat:
+            return [self.flat_states[position]]
+        return [self.held[paths[position]] for paths in self._state_of.values()]
 
     def adopt(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Copy values into their places; what is returned are these places."""

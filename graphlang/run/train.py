@@ -24,6 +24,7 @@ from graphlang.graph.dag import ancestors
 from graphlang.graph.learner import TrainingStep
 from graphlang.graph.model import Model
 from graphlang.graph.node import Node
+from graphlang.plan import fading
 from graphlang.plan.schedule import make_plan
 from graphlang.plan.work import suits_one_thread
 from graphlang.records import field
@@ -31,6 +32,7 @@ from graphlang.run.batches import Feed, Split, batches_of_epoch, count_batches, 
 from graphlang.run.blas import OneThread, give_all_threads
 from graphlang.run.divergence import broken_update, divergence
 from graphlang.run.evaluator import Evaluator, bound_sizes
+from graphlang.run.fade import fade
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.layout import Layout
 from graphlang.run.session import initial_values
@@ -115,6 +117,8 @@ class Engine:
         self._trainer = trainer
         self.layout = Layout(trainer.step, trainer.dtype)
         self._programs: dict[int, StepProgram] = {}
+        positions = fading.fading(trainer.step.learner)
+        self._fading = [state for k in positions for state in self.layout.states_at(k)]
         threads = trainer.threads or trainer.helpful_threads()
         self._threads = Threads(threads) if threads > 1 else None
         self._helpers = self._threads
@@ -145,6 +149,11 @@ class Engine:
             return program.take(leaves, seed)
         except KERNEL_ERRORS:
             return None, False
+
+    def fade(self) -> None:
+        """Set to 0 what the optimizer keeps where it is next to nothing (`plan/fading.py`)."""
+        for state in self._fading:
+            fade(state)
 
     def has_finite_values(self) -> bool:
         """Whether all parameters and states are."""
@@ -349,6 +358,8 @@ class Trainer:
         progress.rows += weight
         progress.step += 1
         progress.batch += 1
+        if progress.step % fading.EVERY == 0:
+            engine.fade()
         return float(found[0])
 
     def step_seed(self, step: int) -> int:

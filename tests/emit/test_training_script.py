@@ -46,6 +46,16 @@ optimizer own(lr: float = 0.1) {
   weight = weight + v * n / k + mean(weight) * 0.001
 }
 """
+# Of what it keeps, `v` is set to 0 at step 100, and `s` is not; a parameter without a gradient shows it.
+FADING_OPTIMIZER = """\
+optimizer fading(lr: float = 0.1) {
+  state s = 1e-36
+  state v = 1e-36
+  s = 0.9 * s
+  v = 0.9 * v
+  weight = weight - lr * gradient + v + 1e-20 * sqrt(s)
+}
+"""
 CSV = "a;b;kind\n1.5;2;cat\n0.5;1;dog\n-1;0;ant\n3;2;cat\n0.25;-1;ant\n7;1;dog\n"
 
 # Each is one thing that a training run can have: the text of a file.
@@ -79,6 +89,9 @@ CASES: dict[str, str] = {
     "dropout": SPIRAL.replace("tanh)", "tanh) -> dropout(0.3)") + "  holdout = 0.2 }\n",
     "batch_norm": SPIRAL.replace("tanh)", "tanh) -> batch_norm") + "  holdout = 0.2\n batch = 16 }\n",
     "own_optimizer": OWN_OPTIMIZER + SPIRAL + "  optimizer = own }\n",
+    "fading": FADING_OPTIMIZER
+    + SPIRAL.replace("loss = ", "param idle = 0\nloss = 0 * idle + ")
+    + "  optimizer = fading\n batch = 1 }\n",
     "optimizer_by_shape": "optimizer wide(lr: float = 0.1) {\n"
     "  state u ~ normal(0, 0.01)\n"
     "  weight = weight - lr * (gradient + 0.1 * broadcast(mean(gradient), shape(weight))) + u\n}\n"

@@ -10,6 +10,7 @@ import pytest
 
 from graphlang import learning
 from graphlang.diagnostics import GraphlangError
+from graphlang.plan import fading
 from graphlang.run import streamed_table
 from graphlang.run.batches import batches_of_epoch, count_batches, split_rows
 from graphlang.run.step_program import all_finite, lone_square
@@ -486,3 +487,35 @@ def test_one_entry_that_is_not_finite_is_found_wherever_it_is(size: int, bad: fl
         broken[at] = bad
         assert not all_finite(broken, partial(lone_square, broken))
     assert lone_square(np.arange(size)) == sum(k * k for k in range(size))
+
+
+# --- numbers next to nothing ----------------------------------------------------------------------------
+
+FADING = """\
+optimizer fading(lr: float = 0.1) {
+  state v = 1e-36
+  state s = 1e-36
+  v = 0.9 * v
+  s = 0.9 * s
+  weight = weight - lr * gradient + v + sqrt(s)
+}
+"""
+
+
+def test_what_an_optimizer_keeps_becomes_zero_once_it_is_next_to_nothing() -> None:
+    def after(epochs: int, name: str):
+        block = f"optimizer = fading\n  epochs = {epochs}"
+        found = final(block, f"{FADING}{SCALAR}", dtype="float32")
+        return found[f"optimizer.{name}.w"]
+
+    least = np.finfo(np.float32).tiny
+    assert 0 < after(99, "v") < least
+    assert after(100, "v") == 0
+    assert 0 < after(100, "s") < least, "its root is taken: zero might not do"
+
+
+def test_numbers_that_count_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "optimizer = momentum(lr = 0.01)\n  epochs = 250"
+    with_fading = final(text)
+    monkeypatch.setattr(fading, "EVERY", 1000)
+    assert with_fading == final(text)
