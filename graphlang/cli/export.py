@@ -143,8 +143,7 @@ def _listing(options: argparse.Namespace, loaded: Loaded) -> Listing:
         data=options.data,
         dtype=options.dtype or "float32",
     )
-    size = training.trainer.split.size
-    return listing_of(training.trainer, min(training.trainer.settings.batch or size, size))
+    return listing_of(training.trainer)
 
 
 def _data(options: argparse.Namespace, model: Model) -> DataSpec | None:

@@ -1,7 +1,7 @@
 """The compiled step of a training script: straight-line NumPy over arrays that are made once.
 
-`compiled` makes the arrays, puts parameters and states into them, and gives two functions: one computes
-forward and backward for a batch of one size, the other updates. Their text is that of the step that
+`compiled` makes the arrays, puts parameters and states into them, and gives functions: for each size that
+batches have one that computes forward and backward, and one that updates. Their text is that of the step that
 `graphlang train` runs (`Listing`), so they come to its bits, as the readable functions do.
 """
 
@@ -23,22 +23,29 @@ def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -
     states : mapping of str to tuple of str
         Path of a parameter -> the paths of what the optimizer keeps of it, in the order of its text.
     """
+    sizes = " and of ".join(map(str, listing.counts))
+    several = len(listing.counts) > 1
+    steps = f"{{rows: step(rows) for rows in {listing.counts}}}" if several else f"{{{sizes}: step()}}"
     lines = [
         "def compiled(params, memory):",
-        f'    """`forward`, `backward` and `update` for batches of {listing.count} rows, without new arrays.',
+        f'    """`forward`, `backward` and `update` for batches of {sizes} rows, without new arrays.',
         "",
         "    Parameters and what is kept of them lie in a few vectors from now on; so do the gradients.",
         '    """',
         *indented(f"{name} = {text}" for name, text in listing.memory.items()),
         *indented(_adopted(listing, states)),
-        *indented(f"{name} = {text}" for name, text in listing.constants.items()),
         *indented(_gradients(listing)),
         "",
-        *indented(_forward_backward(listing)),
+        f"    def step({'rows' if several else ''}):",
+        *indented((f"{name} = {text}" for name, text in listing.constants.items()), 2),
+        "",
+        *indented(_forward_backward(listing), 2),
+        "",
+        "        return run",
         "",
         *indented(_change(listing)),
         "",
-        "    return run, change, gradient, gradients",
+        f"    return {steps}, change, gradient, gradients",
     ]
     return "\n".join(lines)
 
@@ -78,8 +85,8 @@ def _forward_backward(listing: Listing) -> Iterator[str]:
 
 
 def _change(listing: Listing) -> Iterator[str]:
-    known = listing.constants
-    yield from (f"{name} = {text}" for name, text in listing.update_constants.items() if name not in known)
+    places = {place: listing.constants[place] for place, _, _ in listing.following}
+    yield from (f"{name} = {text}" for name, text in {**places, **listing.update_constants}.items())
     following = [f"new_{i}" for i in range(len(listing.following))]
     yield f"def change({', '.join([*following, *(name for name, _ in listing.scalars)])}):"
     for name, (_, _, is_held) in zip(following, listing.following, strict=True):

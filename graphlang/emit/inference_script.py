@@ -27,7 +27,7 @@ from graphlang.ops import registry
 from graphlang.records import replace
 
 _OWN = (
-    "np argparse csv json re sys zipfile Path FLOAT INPUTS SHAPES OUTPUTS WHOLE inputs params values seed"
+    "np argparse csv json os re sys zipfile FLOAT INPUTS SHAPES OUTPUTS WHOLE inputs params values seed"
     " parameters forward save write plain main data read_feed read_digits"
     " read_table column columns along"
 )
@@ -188,7 +188,7 @@ def _main(part: Model, has_data: bool, data: DataSpec | None, seed: int, draws: 
         yield "inputs = dict(INPUTS)"
         if has_data:
             yield "if not options.feed:"
-            rows = "data(options.data) if options.data else data()" if has_file else "data()"
+            rows = "data(options.data)" if has_file else "data()"
             yield f"    inputs.update({rows})"
         yield from ("if options.feed:", "    inputs.update(read_feed(options.feed))")
         yield f"missing = [name for name in [{', '.join(map(quoted, part.inputs))}] if name not in inputs]"

@@ -113,12 +113,12 @@ def data_function(
     fed = fed_by(model, spec)
     if reader is None or (spec.columns and not fed):
         return [], set()
-    place = f"Path(__file__).parent / {quoted(path)}"
+    place = f"os.path.join(os.path.dirname(__file__), {quoted(path)})"
     options = "".join(f", {name}={value!r}" for name, value in spec.options.items())
     lines = [
-        "def data():" if types is None else f"def data(path={place}):",
+        "def data():" if types is None else "def data(path=None):",
         f'    """The inputs, as the data block `{spec.name}` computes them."""',
-        f"    table = read_table({place if types is None else 'path'}{options})",
+        f"    table = read_table({place if types is None else f'path or {place}'}{options})",
     ]
     if fed:
         texts = {name: _text(formula, kernels).text for name, formula in fed.items()}
@@ -128,7 +128,7 @@ def data_function(
         given = f"{{name: column(table, name) for name in {names!r} if name in table[0]}}"
         lines += [f"    return {given}"] if types is None else _typed(model, given, types)
     whole = f"# Numbers in a CSV file have no kind of their own.\nWHOLE = {spec.kind == 'csv'}"
-    imports = {"from pathlib import Path"} | ({"import re"} if spec.kind == "csv" else set())
+    imports = {"import os"} | ({"import re"} if spec.kind == "csv" else set())
     if types is not None and spec.kind == "csv":
         imports.add("import csv")
     if spec.kind == "csv":

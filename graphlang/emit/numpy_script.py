@@ -33,7 +33,7 @@ from graphlang.types.tensor import DType
 
 # Names that the script has a use for itself.
 _OWN = (
-    "np argparse csv json re math string Path NODES INPUTS SHAPES WHOLE inputs params values seed"
+    "np argparse csv json os re math string NODES INPUTS SHAPES WHOLE inputs params values seed"
     " gradients parameters forward backward expectations holds failure brief nested plain data main read_feed"
     " read_digits read_table column columns math power positive negative"
 )

@@ -19,7 +19,7 @@ from graphlang.plan.fading import EVERY
 class Fast:
     """What the loop knows of a compiled step: the rows it is for, its precision, and what it is given."""
 
-    count: int
+    counts: tuple[int, ...]
     dtype: str
     arguments: tuple[str, ...]
 
@@ -279,9 +279,9 @@ def _places(plan: Plan, fast: Fast) -> Iterator[str]:
     if plan.updating.keeps:
         yield "memory = {path: tuple(map(np.array, kept)) for path, kept in memory.items()}"
         memory = "memory"
-    yield "run = None"
+    yield "steps = {}"
     yield f"if FLOAT is np.{fast.dtype}:"
-    yield f"    run, change, gradient, gradients = compiled(params, {memory})"
+    yield f"    steps, change, gradient, gradients = compiled(params, {memory})"
 
 
 def _patience(plan: Plan) -> Iterator[str]:
@@ -324,10 +324,10 @@ def _one_step(plan: Plan) -> Iterator[str]:
 
 def _compiled_step(plan: Plan, fast: Fast) -> Iterator[str]:
     """A step by the compiled functions, or by the readable ones where these are for other batches."""
-    fits = f"run is not None and size == {fast.count}" if plan.has_data else "run is not None"
+    size = "size" if plan.has_data else str(fast.counts[0])
     loss = f"float(values[{quoted(plan.of)}])"
-    yield f"if {fits}:"
-    yield f"    values, rest = run({', '.join(['seed + (step << 32)', *fast.arguments])})"
+    yield f"if {size} in steps:"
+    yield f"    values, rest = steps[{size}]({', '.join(['seed + (step << 32)', *fast.arguments])})"
     yield f"    if not (math.isfinite({loss}) and all_finite(gradient)):"
     yield f"        check({loss}, gradients, step, epoch)"
     yield from indented(_summed(plan))
@@ -482,6 +482,8 @@ def check_update(params{argument}, step):
 _WRITE_LOG = '''\
 def write_log(path, epoch, step, loss, metrics, holdout, seconds):
     """Add an epoch to the log, as a line of JSON; what JSON has no number for is a string."""
+    import json  # only here: most runs have no log, and start sooner
+
     def plain(value):
         return value if math.isfinite(value) else str(value)
 

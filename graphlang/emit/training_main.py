@@ -86,11 +86,7 @@ def _run(plan: Plan) -> Iterator[str]:
     arguments = []
     if plan.has_data:
         arguments.append("examples")
-        yield (
-            "examples = data(options.data) if options.data else data()"
-            if plan.has_file
-            else "examples = data()"
-        )
+        yield ("examples = data(options.data)" if plan.has_file else "examples = data()")
     seed = "options.seed"
     yield "if options.gradcheck:"
     yield f"    sys.exit(0 if gradcheck({', '.join([*arguments, seed])}) else 1)"
@@ -107,7 +103,7 @@ def _run(plan: Plan) -> Iterator[str]:
         return
     yield "    save(options.output, best or last)"
     yield "    if best and best_epoch != epoch:"
-    yield '        save(str(Path(options.output).with_suffix(".last.npz")), last)'
+    yield '        save(os.path.splitext(options.output)[0] + ".last.npz", last)'
 
 
 def save_function(paths: Iterable[str]) -> str:

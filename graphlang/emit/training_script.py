@@ -42,7 +42,7 @@ from graphlang.records import replace
 
 # Names that the script has a use for itself.
 _OWN = (
-    "np argparse csv gc json math os re sys time zipfile Path FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED"
+    "np argparse csv gc json math os re sys time zipfile FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED"
     " REPORTED EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient"
     " weight rate total factor parameters forward infer backward clip_gradients schedule states update"
     " split_rows batches evaluate train faded all_finite check write_log gradcheck save main compiled"
@@ -225,7 +225,7 @@ class _Script:
             else:
                 kind = self.types[self.step.model.by_path[path].type.dtype]
                 arguments.append(f"np.asarray(INPUTS[{quoted(path)}], dtype={kind})")
-        return Fast(listing.count, listing.dtype, tuple(arguments))
+        return Fast(listing.counts, listing.dtype, tuple(arguments))
 
     # --- data -------------------------------------------------------------------------------------
 
@@ -301,8 +301,8 @@ class _Script:
             _START if plan.fast is None else _FAST_START,
         ]
         imports = {t for t in texts if t.startswith("import ")} | self.rows.imports
-        imports |= {"import argparse", "import json", "import math", "import sys", "import time"}
-        imports |= {"from pathlib import Path"} if plan.watches else set()
+        imports |= {"import argparse", "import math", "import sys", "import time"}
+        imports |= {"import os"} if plan.watches else set()
         if any("partial(" in text for text in computing):
             imports.add("from functools import partial")
         if "zipfile." in save:

@@ -9,22 +9,24 @@ from graphlang.records import Record
 
 
 class Listing(Record):
-    """One step of training, for batches of one size, as statements over arrays that are made once.
+    """One step of training as statements over arrays that are made once.
 
     Attributes
     ----------
-    count : int
-        Rows in a batch.
+    counts : tuple of int
+        For batches of how many rows it is: one number; or two, the second being that of an epoch's last
+        batch, where only sizes differ. These are `rows` in the texts then.
     dtype : str
         The type of floats.
     memory : dict of str to str
-        Names of the blocks of memory in which arrays lie, and the expressions that make them.
+        Names of the blocks of memory in which arrays lie, and the expressions that make them. They are large
+        enough for all counts.
     places : dict of str to str
         Parameters, states of the model and of the optimizer by path, as views of that memory.
     gradients : dict of str to str
         The gradients by path of the parameter, as views.
     constants : dict of str to str
-        The names that the statements use, and what they stand for; `functions` may occur in it.
+        The names that the statements use, and what they stand for, in order; `functions` may occur in it.
     functions : tuple of function
         Kernels that the constants call.
     feeds : dict of str to str
@@ -42,7 +44,7 @@ class Listing(Record):
     update_constants : dict of str to str
     """
 
-    count: int
+    counts: tuple[int, ...]
     dtype: str
     memory: Mapping[str, str]
     places: Mapping[str, str]

@@ -13,14 +13,33 @@ import numpy as np
 
 from graphlang.plan.listing import Listing
 from graphlang.run.layout import Layout
+from graphlang.run.listing_sizes import both
+from graphlang.run.memory import OtherPlacesError, SamePlaces
 from graphlang.run.program import Program
+from graphlang.run.step_program import StepProgram
 from graphlang.run.train import Trainer
 
 
-def listing_of(trainer: Trainer, count: int) -> Listing:
-    """The step of a trainer for batches of `count` rows."""
+def listing_of(trainer: Trainer) -> Listing:
+    """The step of a trainer for batches of the usual size, and for the last of an epoch if that is alike."""
+    rows = trainer.split.size
+    count = min(trainer.settings.batch or rows, rows)
     layout = Layout(trainer.step, trainer.dtype)
     program = trainer.program(layout, count)
+    usual = _listing(trainer, layout, program, count)
+    last = rows % count if count else 0
+    if not last:
+        return usual
+    assert isinstance(program.program, Program)
+    try:
+        other = trainer.program(layout, last, pool=SamePlaces(program.program.pool))
+    except OtherPlacesError:
+        return usual
+    return both(usual, _listing(trainer, layout, other, last)) or usual
+
+
+def _listing(trainer: Trainer, layout: Layout, program: StepProgram, count: int) -> Listing:
+    """A step as text."""
     step, update = program.program, program.update_text
     assert isinstance(step, Program), "only without threads is a step one text"
     for array, node in program.copies:
@@ -32,11 +51,11 @@ def listing_of(trainer: Trainer, count: int) -> Listing:
     names = _Renamed({name: value for name, value in step.code.names.items() if name in used})
     later = _Renamed(update.code.names if update is not None else {})
     return Listing(
-        count=count,
+        counts=(count,),
         dtype=np.dtype(trainer.dtype).name,
         places={path: writer.array(array) for path, array in layout.held.items()},
         gradients={path: writer.array(layout.gradients[path]) for path in trainer.step.learner.weights},
-        constants=writer.texts(names.values),
+        constants=writer.frames | writer.texts(names.values),
         feeds=dict(step.fed),
         lines=tuple(map(names, step.code.lines)),
         reported={node.path: names(step.name_of(node)) for node in trainer.reported.values()},
@@ -108,8 +127,9 @@ class _Writer:
         for array in layout.held.values():
             if id(_root(array)) not in self._names:
                 self._add(f"held_{len(self.memory)}", array, _zeros(array))
-        for k, array in enumerate(program.frames):
-            self._add(f"frame_{k}", array, _zeros(array))
+        # Their borders stay zero, so each step has its own.
+        self.frames = {f"frame_{k}": _zeros(array) for k, array in enumerate(program.frames)}
+        self._names |= {id(_root(a)): name for name, a in zip(self.frames, program.frames, strict=True)}
         # Of each block, how many of its bytes are used.
         self._blocks = {id(raw): n for raw, n in zip(program.pool.blocks, program.pool.used, strict=True)}
 

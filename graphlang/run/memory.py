@@ -49,12 +49,15 @@ class Pool:
         All memory there is, used or free.
     used : list of int
         How many bytes of each block, from its beginning, were ever given away.
+    taken : list of Piece
+        Every piece that was given away, in order.
     """
 
     def __init__(self, likely: int = 0) -> None:
         self._least = min(likely, _LARGEST)
         self.blocks: list[np.ndarray] = []
         self.used: list[int] = []
+        self.taken: list[Piece] = []
         self._free: dict[int, list[Piece]] = {}
         # The block for large arrays that is not full, and where the rest of it begins.
         self._open, self._end = -1, 0
@@ -67,11 +70,15 @@ class Pool:
         # One line of the cache more than needed, so that arrays whose size is a power of two do not all begin
         # in the same of its sets.
         size = (-(-count // _ALIGNED) + 1) * _ALIGNED
-        free = self._free.get(size)
-        piece = free.pop() if free else (size >= _SMALL and self._part(size)) or self._new(size)
+        piece = self._piece(size)
         self.used[piece.block] = max(self.used[piece.block], piece.stop)
+        self.taken.append(piece)
         raw = self.blocks[piece.block][piece.start : piece.start + count]
         return arranged(raw.view(dtype), shape, order), piece
+
+    def _piece(self, size: int) -> Piece:
+        free = self._free.get(size)
+        return free.pop() if free else (size >= _SMALL and self._part(size)) or self._new(size)
 
     def give_back(self, piece: Piece) -> None:
         """Let the bytes be used for something else."""
@@ -122,6 +129,31 @@ class Pool:
         self.blocks.append(aligned(length, np.uint8))
         self.used.append(0)
         return len(self.blocks) - 1
+
+
+class SamePlaces(Pool):
+    """The pieces of another pool, for a program that takes arrays in the same order, and none larger.
+
+    The two programs must not run at the same time.
+    """
+
+    def __init__(self, other: Pool) -> None:
+        super().__init__()
+        self.blocks, self.used = other.blocks, other.used
+        self._left = iter(other.taken)
+
+    def _piece(self, size: int) -> Piece:
+        piece = next(self._left, None)
+        if piece is None or piece.stop - piece.start < size:
+            raise OtherPlacesError
+        return piece
+
+    def give_back(self, piece: Piece) -> None:
+        """Nothing: where the next array lies is known."""
+
+
+class OtherPlacesError(Exception):
+    """A program takes other arrays than the one whose places it was to have."""
 
 
 def aligned(size: int, dtype: Any) -> np.ndarray:

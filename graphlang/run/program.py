@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.node import Node
+from graphlang.run.memory import Pool
 from graphlang.run.statements import Statements
 
 
@@ -33,6 +34,8 @@ class Program:
         Where some of the wanted nodes are to be written.
     is_exact : bool
         Whether the bits are to be the interpreter's; otherwise sums may be taken in another order.
+    pool : Pool, optional
+        Where the memory is to come from.
     """
 
     def __init__(
@@ -45,9 +48,10 @@ class Program:
         targets: Mapping[Node, np.ndarray] | None = None,
         *,
         is_exact: bool = True,
+        pool: Pool | None = None,
     ):
         wanted = list(dict.fromkeys(wanted))
-        written = Statements(nodes, wanted, sizes, dtype, held, targets or {}, is_exact=is_exact)
+        written = Statements(nodes, wanted, sizes, dtype, held, targets or {}, is_exact=is_exact, pool=pool)
         self.code, self.pool, self.fed, self.frames = written.code, written.pool, written.fed, written.frames
         self._inputs = written.inputs
         self._operands = {node: written.operand_of(node) for node in wanted}

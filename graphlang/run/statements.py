@@ -55,6 +55,7 @@ class Statements:
         targets: Mapping[Node, np.ndarray],
         *,
         is_exact: bool,
+        pool: Pool | None = None,
     ):
         wanted = list(wanted)
         self._is_exact = is_exact
@@ -68,7 +69,9 @@ class Statements:
         self._sizes, self._dtype = sizes, dtype
         self._targets = {self._now[n]: array for n, array in targets.items()}
         self.code = Code()
-        self.pool = Pool(sum(self._bytes(step.node) for step in self._plan.steps))
+        self.pool = (
+            pool if pool is not None else Pool(sum(self._bytes(step.node) for step in self._plan.steps))
+        )
         self._values: dict[Node, Operand] = {}
         self._blocks: dict[Node, Piece] = {}
         self._fixed_constants: set[Node] = set()

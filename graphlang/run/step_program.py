@@ -15,6 +15,7 @@ from graphlang.graph.node import Node
 from graphlang.run.code import Code
 from graphlang.run.flat_update import PIECE, UpdateText, flat_update
 from graphlang.run.layout import Layout
+from graphlang.run.memory import Pool
 from graphlang.run.program import Program
 from graphlang.run.threads import Threads
 
@@ -46,6 +47,8 @@ class StepProgram:
         Whether sums are to be taken in the interpreter's order; with threads they are not.
     helpers : Threads, optional
         They share the update, which changes no bit of it.
+    pool : Pool, optional
+        Where the memory of a step that is not shared is to come from.
 
     Attributes
     ----------
@@ -65,6 +68,7 @@ class StepProgram:
         *,
         is_exact: bool = True,
         helpers: Threads | None = None,
+        pool: Pool | None = None,
     ):
         update = flat_update(step, layout)
         self._layout = layout
@@ -84,7 +88,14 @@ class StepProgram:
         if threads is not None:
             shared = _shared(step, asked, fed, sizes, dtype, layout, targets, threads)
         self.program: Program | SplitProgram = shared or Program(
-            step.nodes, asked, sizes, dtype, layout.held, targets, is_exact=is_exact and threads is None
+            step.nodes,
+            asked,
+            sizes,
+            dtype,
+            layout.held,
+            targets,
+            is_exact=is_exact and threads is None,
+            pool=pool,
         )
         self._is_split, self._is_free = shared is not None, False
         self._copies = copies

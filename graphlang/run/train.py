@@ -35,6 +35,7 @@ from graphlang.run.evaluator import Evaluator, bound_sizes
 from graphlang.run.fade import fade
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.layout import Layout
+from graphlang.run.memory import Pool
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
 from graphlang.run.step_program import StepProgram, all_finite, lone_square
@@ -316,8 +317,9 @@ class Trainer:
         count: int,
         threads: Threads | None = None,
         helpers: Threads | None = None,
+        pool: Pool | None = None,
     ) -> StepProgram:
-        """The step compiled for batches of `count` rows."""
+        """The step compiled for batches of `count` rows, in memory from a pool."""
         return StepProgram(
             self.step,
             layout,
@@ -328,6 +330,7 @@ class Trainer:
             self.feed.names,
             is_exact=not self.is_fast,
             helpers=helpers,
+            pool=pool,
         )
 
     def _batches(self, epoch: int) -> Iterator[np.ndarray | slice]:

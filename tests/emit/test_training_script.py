@@ -175,7 +175,7 @@ def script_of(training: Training, folder: Path, *, is_optimized: bool = False) -
     data = data_of(t.step.model)
     listing = None
     if is_optimized:
-        listing = listing_of(t, min(t.settings.batch or t.split.size, t.split.size))
+        listing = listing_of(t)
     return training_script(t.step, t.inference, t.settings, data=data, folder=str(folder), listing=listing)
 
 
