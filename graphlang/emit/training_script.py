@@ -313,7 +313,7 @@ class _Script:
         learned = "# The parameters that are learned.\nLEARNED = " + tuple_text(tuple(self.step.gradients))
         head = [
             self._docstring(),
-            _import_lines(imports, has_one_thread),
+            _import_lines(imports, has_one_thread, plan.fast is not None),
             *training_loop.constants(plan, self._constants(model)),
             *([learned] if plan.updating.keeps else []),
         ]
@@ -350,10 +350,8 @@ if __name__ == "__main__":
     main()"""
 _FAST_START = """\
 if __name__ == "__main__":
-    # Nothing here refers to itself: looking for what does takes as long as hundreds of steps.
-    gc.disable()
     main()
-    gc.freeze()"""
+    gc.freeze()  # at the end there is nothing to be collected either"""
 
 # Before NumPy is imported, since the threads are started then.
 _ONE_THREAD = """\
@@ -361,8 +359,15 @@ _ONE_THREAD = """\
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 """
 
+_NO_COLLECTOR = """\
+# Nothing here refers to itself: looking for what does takes as long as hundreds of steps.
+if __name__ == "__main__":
+    gc.disable()
+"""
 
-def _import_lines(lines: set[str], has_one_thread: bool) -> str:
+
+def _import_lines(lines: set[str], has_one_thread: bool, is_fast: bool) -> str:
     standard = lines - {"import numpy as np"}
     ordered = sorted(standard, key=lambda text: (text.startswith("from"), text))
-    return "\n".join([*ordered, "", *([_ONE_THREAD] if has_one_thread else []), "import numpy as np"])
+    before = [*([_ONE_THREAD] if has_one_thread else []), *([_NO_COLLECTOR] if is_fast else [])]
+    return "\n".join([*ordered, "", *before, "import numpy as np"])
