@@ -42,6 +42,8 @@ class Pool:
     likely : int
         How many bytes will be asked for in all. The block for large arrays is made no smaller, since one that
         is too large costs nothing: memory that nobody ever touches is never there.
+    beside : Pool, optional
+        The pool of a program that never runs at the same time: all of its memory may be used.
 
     Attributes
     ----------
@@ -53,12 +55,14 @@ class Pool:
         Every piece that was given away, in order.
     """
 
-    def __init__(self, likely: int = 0) -> None:
+    def __init__(self, likely: int = 0, beside: Pool | None = None) -> None:
         self._least = min(likely, _LARGEST)
-        self.blocks: list[np.ndarray] = []
-        self.used: list[int] = []
+        self.blocks: list[np.ndarray] = [] if beside is None else list(beside.blocks)
+        self.used: list[int] = [0] * len(self.blocks)
         self.taken: list[Piece] = []
         self._free: dict[int, list[Piece]] = {}
+        for k, block in enumerate(self.blocks):
+            self.give_back(Piece(k, 0, len(block)))
         # The block for large arrays that is not full, and where the rest of it begins.
         self._open, self._end = -1, 0
 

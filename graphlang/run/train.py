@@ -36,6 +36,7 @@ from graphlang.run.fade import fade
 from graphlang.run.interpreter import KERNEL_ERRORS, Executable
 from graphlang.run.layout import Layout
 from graphlang.run.memory import Pool
+from graphlang.run.program import Program
 from graphlang.run.session import initial_values
 from graphlang.run.settings import Settings
 from graphlang.run.step_program import StepProgram, all_finite, lone_square
@@ -162,11 +163,18 @@ class Engine:
             return all(all_finite(v, partial(lone_square, v)) for v in self.layout.vectors)
 
     def _compiled(self, count: int) -> StepProgram:
-        program = self._trainer.program(self.layout, count, self._threads, self._helpers)
+        program = self._trainer.program(self.layout, count, self._threads, self._helpers, self._memory())
         if self._trainer.jit:
             program.compile(is_free=self._trainer.is_fast)
         self._programs[count] = program
         return program
+
+    def _memory(self) -> Pool | None:
+        """What the step for another size of batch computes in, since only one of them does at a time."""
+        first = next(iter(self._programs.values()), None)
+        if first is None or not isinstance(first.program, Program):
+            return None
+        return Pool(beside=first.program.pool)
 
     def decide(self, seconds: float, left: float) -> None:
         """Start to compile in the background if a run that has taken `seconds` is likely to take long.

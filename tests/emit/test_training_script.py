@@ -135,6 +135,11 @@ CASES: dict[str, str] = {
     "conv_net": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
     "s = x -> conv(3, activation = relu) -> batch_norm2d -> max_pool2d(2) -> flatten -> dense(3)\n"
     "loss = cross_entropy(s, y)\noutput s\ntrain on d { minimize = loss\n batch = 4\n holdout = 0.25 }\n",
+    "last_rows": SPIRAL.replace("tanh)", "tanh) -> dropout(0.3)") + "  optimizer = adam\n batch = 24 }\n",
+    "last_rows_normalised": SPIRAL.replace("tanh)", "tanh) -> batch_norm") + "  batch = 24 }\n",
+    "last_images": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
+    "s = x -> conv(3, activation = relu) -> batch_norm2d -> max_pool2d(2) -> flatten -> dense(3)\n"
+    "loss = cross_entropy(s, y)\noutput s\ntrain on d { minimize = loss\n batch = 7 }\n",
     "names_of_python": "data d = xor() { x_ = column(\"x\")\n update_ = column(\"y\") }\ninput x_: [N, 2]\n"
     "input update_: [N]\nparam train_: [2] ~ normal(0, 1)\nlambda = x_ @ train_\nnp = lambda * 2\n"
     "check = mse(np, update_)\noutput check\nmetric holdout = mean(np)\ntrain on d { minimize = check }\n",
@@ -237,6 +242,16 @@ def test_a_script_trains_as_the_tool_does_to_the_bit(
     assert found.log == wanted.log
     assert_same_bits(found.best, wanted.best)
     assert_same_bits(found.last, wanted.last)
+
+
+def test_the_last_rows_of_an_epoch_have_the_compiled_step_too(folder: Path) -> None:
+    for name, sizes in {
+        "last_rows": "(24, 16)",
+        "last_rows_normalised": "(24, 16)",
+        "last_images": "(7, 5)",
+    }.items():
+        script = script_of(prepared(CASES[name], folder), folder, is_optimized=True)
+        assert f"{{rows: step(rows) for rows in {sizes}}}" in script
 
 
 @pytest.mark.parametrize("name", ["batch_norm", "clip_and_schedule", "own_optimizer"])

@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from graphlang.differentiate.differentiate import differentiate
 from graphlang.graph.node import Node
 from graphlang.pipeline import compile_source
 from graphlang.plan.schedule import Step
-from graphlang.run.memory import Pool
+from graphlang.run.memory import OtherPlacesError, Pool, SamePlaces
 from graphlang.run.operand import Operand
 from graphlang.run.program import Program
 from graphlang.run.statements import Statements
@@ -52,6 +53,41 @@ def test_a_large_array_leaves_room_for_several_smaller_ones_and_they_for_a_large
             pool.give_back(part)
         _, piece = pool.take((4 * LARGE,), np.uint8)
     assert sum(pool.used) == before
+
+
+@given(st.lists(st.integers(0, 3 * LARGE), max_size=20), st.lists(st.integers(0, 3 * LARGE), max_size=20))
+def test_two_programs_of_which_one_runs_at_a_time_share_memory(first: list[int], second: list[int]) -> None:
+    pool = Pool()
+    for size in first:
+        pool.take((size,), np.uint8)
+    other = Pool(beside=pool)
+    held = []
+    for k, size in enumerate(second):
+        array, _ = other.take((size,), np.uint8)
+        array[...] = k
+        held.append(array)
+    assert all((array == k).all() for k, array in enumerate(held))
+    assert all(a is b for a, b in zip(other.blocks, pool.blocks, strict=False))
+    if sorted(second) == sorted(first):
+        assert len(other.blocks) == len(pool.blocks)
+
+
+@pytest.mark.parametrize("sizes", [[4 * LARGE, LARGE], [3 * LARGE, 100, 2 * LARGE, 5]])
+def test_for_smaller_arrays_nothing_is_added(sizes: list[int]) -> None:
+    pool = Pool()
+    for size in sizes:
+        pool.take((size,), np.uint8)
+    beside = Pool(beside=pool)
+    for size in sizes:
+        beside.take((size if size < 1000 else size // 2,), np.uint8)
+    assert len(beside.blocks) == len(pool.blocks)
+    same = SamePlaces(pool)
+    for size, piece in zip(sizes, pool.taken, strict=True):
+        assert same.take((size - 1,), np.uint8)[1] == piece
+    with pytest.raises(OtherPlacesError):
+        same.take((1,), np.uint8)
+    with pytest.raises(OtherPlacesError):
+        SamePlaces(pool).take((sizes[0] + 100,), np.uint8)
 
 
 def test_the_memory_of_a_program_is_free_as_soon_as_nobody_holds_it() -> None:
