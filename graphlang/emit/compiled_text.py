@@ -23,12 +23,14 @@ def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -
     states : mapping of str to tuple of str
         Path of a parameter -> the paths of what the optimizer keeps of it, in the order of its text.
     """
+    count, *more = listing.counts
+    several = bool(more)
+    steps = f"{{rows: step(rows) for rows in {listing.counts}}}" if several else f"{{{count}: step()}}"
     sizes = " and of ".join(map(str, listing.counts))
-    several = len(listing.counts) > 1
-    steps = f"{{rows: step(rows) for rows in {listing.counts}}}" if several else f"{{{sizes}: step()}}"
+    batches = f" for batches of {sizes} {'row' if sizes == '1' else 'rows'}" if count else ""
     lines = [
         "def compiled(params, memory):",
-        f'    """`forward`, `backward` and `update` for batches of {sizes} rows, without new arrays.',
+        f'    """`forward`, `backward` and `update`{batches}, without new arrays.',
         "",
         "    Parameters and what is kept of them lie in a few vectors from now on; so do the gradients.",
         '    """',

@@ -86,7 +86,7 @@ def _run(plan: Plan) -> Iterator[str]:
     arguments = []
     if plan.has_data:
         arguments.append("examples")
-        yield ("examples = data(options.data)" if plan.has_file else "examples = data()")
+        yield f"examples = data({'options.data' if plan.has_file else ''})"
     seed = "options.seed"
     yield "if options.gradcheck:"
     yield f"    sys.exit(0 if gradcheck({', '.join([*arguments, seed])}) else 1)"
