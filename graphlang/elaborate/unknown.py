@@ -87,6 +87,8 @@ _ELSEWHERE = {
     "amax": "Did you mean `max`?",
     "amin": "Did you mean `min`?",
     "detach": "Did you mean `stop_gradient`?",
+    "float": "Kinds are converted by themselves: `(x > 0) * y`.",
+    "newaxis": "Did you mean `expand`?",
     "print": "`graphlang run` shows every named value.",
 }
 
@@ -94,8 +96,8 @@ _ELSEWHERE = {
 def unknown_name(ctx: Context, name: str, span: Span, *, hint: str | None = None) -> Any:
     """Report a name that is not in scope, with the nearest one that is."""
     module = ctx.frame.module
-    if module.is_incomplete:
-        return BAD  # It may come from a file that could not be read.
+    if module.is_incomplete or name == "None":
+        return BAD  # It may come from a file that could not be read; or the reader has told of it (E0109).
     is_main = len(ctx.frames) == 1
     later = module.later_names.get(name) if is_main else None
     if later is not None and later.span.start > span.start:

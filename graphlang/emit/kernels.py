@@ -24,6 +24,7 @@ import numpy as np
 from graphlang.emit.number_functions import PREFIX, helpers_of, number_function
 from graphlang.graph.op import Op
 from graphlang.graph.show import Text, size_text
+from graphlang.plan.listing import copied_name
 from graphlang.types.dims import Dim
 
 # How tightly Python's expressions bind.
@@ -304,7 +305,7 @@ def _function(function: Callable[..., Any]) -> ast.FunctionDef:
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(tree, ast.FunctionDef)
     tree.decorator_list = []
-    tree.name = tree.name.rstrip("_")
+    tree.name = copied_name(tree.name)
     return tree
 
 

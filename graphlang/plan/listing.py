@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,3 +59,9 @@ class Listing(Record):
     update: tuple[str, ...]
     scalars: tuple[tuple[str, str], ...]
     update_constants: Mapping[str, str]
+
+
+def copied_name(kernel: str) -> str:
+    """What a kernel is called in a script: as its operation, unless Python has a function of that name."""
+    name = kernel.rstrip("_")
+    return kernel if hasattr(builtins, name) else name

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlang.plan.listing import Listing
+from graphlang.plan.listing import Listing, copied_name
 from graphlang.run.layout import Layout
 from graphlang.run.listing_sizes import both
 from graphlang.run.memory import OtherPlacesError, SamePlaces
@@ -172,7 +172,7 @@ class _Writer:
             assert getattr(np, name) is value, value
             return f"np.{name}"
         self.functions.setdefault(name, value)
-        return name.rstrip("_")
+        return copied_name(name)
 
     def array(self, array: np.ndarray) -> str:
         """An array as a view of its memory, or by its entries where it is a constant."""

@@ -201,5 +201,10 @@ def skeleton(array: Any) -> np.ndarray:
 
 
 def specimen(bones: np.ndarray) -> np.ndarray:
-    """Zeros that lie in memory as a skeleton says."""
-    return np.zeros_like(bones, subok=False)
+    """Zeros that lie in memory as a skeleton says, with gaps where it is a part of something larger."""
+    if not bones.size:
+        return np.zeros_like(bones, subok=False)
+    reach = [(size - 1) * stride for size, stride in zip(bones.shape, bones.strides, strict=True)]
+    before = -sum(r for r in reach if r < 0)
+    room = np.zeros(sum(map(abs, reach)) + bones.itemsize, np.uint8)
+    return np.ndarray(bones.shape, bones.dtype, room, before, bones.strides)

@@ -87,7 +87,7 @@ def read_foreign(text: str, name: str) -> Reading:
 def read_python_constant(word: str) -> Reading:
     """`True`, `False` and `None`."""
     if word == "None":
-        hint = "Leave the argument out; every name in a file has a value."
+        hint = "Leave the argument out; for a new axis of size 1 write `expand(x, axis = 1)`."
         return Reading("NAME", word, (Slip("E0109", "There is no `None`.", hint),))
     ours = word.lower()
     return Reading(

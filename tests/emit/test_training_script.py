@@ -135,6 +135,10 @@ CASES: dict[str, str] = {
     "conv_net": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"
     "s = x -> conv(3, activation = relu) -> batch_norm2d -> max_pool2d(2) -> flatten -> dense(3)\n"
     "loss = cross_entropy(s, y)\noutput s\ntrain on d { minimize = loss\n batch = 4\n holdout = 0.25 }\n",
+    "operations_named_as_in_python": SPIRAL.replace(
+        "-> dense(3)\n", "-> dense(3)\nr = max(s, axis = 1, keepdims = true) - min(s, axis = 0)\n"
+    ).replace("output s", "output s\noutput r").replace("l2(", "mean(abs(round(r))) + l2(")
+    + "}\n",
     "last_rows": SPIRAL.replace("tanh)", "tanh) -> dropout(0.3)") + "  optimizer = adam\n batch = 24 }\n",
     "last_rows_normalised": SPIRAL.replace("tanh)", "tanh) -> batch_norm") + "  batch = 24 }\n",
     "last_images": "data d = npz(\"images.npz\")\ninput x: [N, 2, 6, 6]\ninput y: int[N]\n"

@@ -104,6 +104,22 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
         same(model.nodes, [model.by_path["z"]], inputs, dtype, {})
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "product",
+    ["x[:, 1:4].T @ y", "x[:, ::2].T @ y", "x[:, 1:4] @ w", "w.T @ x[:, 1:4].T", "x[1:, 1:4] @ w[:, 1:3]", "u[:, 0].T @ y",
+     "u[0:3, 1].T @ u[0:3, 0]", "(x[:, 1:4] * 2).T @ y[:, ::3]", "x[:, 1:2].T @ y", "w.T @ x.T[2:5]", "x[::-1].T @ y"],
+)  # fmt: skip
+def test_products_of_parts_of_matrices_have_the_bits_of_their_kernel(product: str, dtype: Any) -> None:
+    text = f"input x: [32, 7]\ninput y: [32, 6]\ninput w: [3, 5]\ninput u: [32, 4, 9]\nz = {product}"
+    model = compile_source(SourceFile("t", text)).value
+    rng = np.random.default_rng(0)
+    inputs = {path: rng.normal(size=node.shape).astype(dtype) for path, node in model.inputs.items()}
+    wanted = [model.by_path["z"]]
+    same(model.nodes, wanted, inputs, dtype, {})
+    same(model.nodes, wanted, {}, dtype, inputs)
+
+
 # --- random graphs ---------------------------------------------------------------------------------------
 
 _STEPS = st.sampled_from(
