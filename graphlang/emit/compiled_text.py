@@ -1,8 +1,9 @@
 """The compiled step of a training script: straight-line NumPy over arrays that are made once.
 
 `compiled` makes the arrays, puts parameters and states into them, and gives functions: for each size that
-batches have one that computes forward and backward, and one that updates. Their text is that of the step that
-`graphlang train` runs (`Listing`), so they come to its bits, as the readable functions do.
+batches have one that computes forward and backward, one that updates, and one for the rows held out. Their
+text is that of the step that `graphlang train` runs (`Listing`), so they come to its bits, as the readable
+functions do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from graphlang.emit.training_loop import indented
 from graphlang.emit.writer import quoted
-from graphlang.plan.listing import Listing
+from graphlang.plan.listing import Evaluation, Listing
 
 
 def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -> str:
@@ -47,7 +48,8 @@ def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -
         "",
         *indented(_change(listing)),
         "",
-        f"    return {steps}, change, gradient, gradients",
+        *indented(_look(listing.evaluation) if listing.evaluation is not None else ()),
+        f"    return {steps}, change, gradient, gradients{', look()' * (listing.evaluation is not None)}",
     ]
     return "\n".join(lines)
 
@@ -84,6 +86,20 @@ def _forward_backward(listing: Listing) -> Iterator[str]:
     found = ", ".join(f"{quoted(path)}: {name}" for path, name in listing.reported.items())
     rest = [text for _, text, _ in listing.following] + [text for _, text in listing.scalars]
     yield f"    return {{{found}}}, ({''.join(f'{text}, ' for text in rest)})"
+
+
+def _look(evaluation: Evaluation) -> Iterator[str]:
+    """The same for the rows held out, without gradients."""
+    yield "def look():"
+    yield from indented(f"{name} = {text}" for name, text in evaluation.constants.items())
+    yield ""
+    yield f"    def run(seed{''.join(f', {name}' for name in evaluation.feeds.values())}):"
+    yield from indented(evaluation.lines, 2)
+    found = ", ".join(f"{quoted(path)}: {name}" for path, name in evaluation.reported.items())
+    yield f"        return {{{found}}}"
+    yield ""
+    yield "    return run"
+    yield ""
 
 
 def _change(listing: Listing) -> Iterator[str]:

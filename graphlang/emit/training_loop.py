@@ -17,11 +17,16 @@ from graphlang.plan.fading import EVERY
 
 @dataclass(frozen=True, slots=True)
 class Fast:
-    """What the loop knows of a compiled step: the rows it is for, its precision, and what it is given."""
+    """What the loop knows of a compiled step: the rows it is for, its precision, and what it is given.
+
+    `held` is how many rows held out are evaluated at once, 0 for none, and `looked` what that is given.
+    """
 
     counts: tuple[int, ...]
     dtype: str
     arguments: tuple[str, ...]
+    held: int = 0
+    looked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,7 @@ def batches(examples, rows, size{arguments}):
     many = size * max(1, 2**24 // max(1, size * row_bytes))
     for first in range(0, len(rows), many):
         taken = rows[first : first + many]
-        block = {{name: array[taken] for name, array in examples.items()}}
+        block = {{name: array.take(taken, axis=0) for name, array in examples.items()}}
         for start in range(0, len(taken), size):
             inputs = {{name: array[start : start + size] for name, array in block.items()}}
             yield min(size, len(taken) - start), inputs'''
@@ -206,8 +211,17 @@ def batches(examples, rows, size{arguments}):
 def _evaluate(plan: Plan) -> str:
     seed = ", seed" if plan.draws_after else ""
     names = "EVALUATED" if plan.evaluated != plan.reported else "REPORTED"
+    computed, look = f"        values = {plan.forward_after}(piece, params{seed})", ""
+    if plan.fast is not None and plan.fast.held:
+        given = ", ".join(["seed" if plan.draws_after else "0", *plan.fast.looked])
+        look = ", look"
+        computed = f"""\
+        if look is not None and count == {plan.fast.held}:
+            values = look({given})
+        else:
+    {computed}"""
     return f'''\
-def evaluate(examples, params{seed}):
+def evaluate(examples, params{look}{seed}):
     """The loss and the metrics on examples held out, as means; in pieces that fit into memory."""
     count = len(next(iter(examples.values())))
     row_bytes = sum(array[:1].nbytes for array in examples.values())
@@ -215,7 +229,7 @@ def evaluate(examples, params{seed}):
     totals = dict.fromkeys({names}, 0.0)
     for start in range(0, count, size):
         piece = {plan.besides}{{name: array[start : start + size] for name, array in examples.items()}}
-        values = {plan.forward_after}(piece, params{seed})
+{computed}
         for name, path in {names}.items():
             totals[name] += float(values[path]) * min(size, count - start)
     return {{name: total / count for name, total in totals.items()}}'''
@@ -279,9 +293,10 @@ def _places(plan: Plan, fast: Fast) -> Iterator[str]:
     if plan.updating.keeps:
         yield "memory = {path: tuple(map(np.array, kept)) for path, kept in memory.items()}"
         memory = "memory"
-    yield "steps = {}"
+    yield "steps, look = {}, None" if fast.held else "steps = {}"
     yield f"if FLOAT is np.{fast.dtype}:"
-    yield f"    steps, change, gradient, gradients = compiled(params, {memory})"
+    look = ", look" if fast.held else ""
+    yield f"    steps, change, gradient, gradients{look} = compiled(params, {memory})"
 
 
 def _patience(plan: Plan) -> Iterator[str]:
@@ -420,7 +435,8 @@ def _after_epoch(plan: Plan) -> Iterator[str]:
     yield "means = {name: total / seen for name, total in sums.items()}"
     if plan.holds_out:
         seed = ", seed" if plan.draws_after else ""
-        yield f"holdout = evaluate(held_out, params{seed}) if len(held) else None"
+        look = ", look" if plan.fast is not None and plan.fast.held else ""
+        yield f"holdout = evaluate(held_out, params{look}{seed}) if len(held) else None"
     holdout = "holdout" if plan.holds_out else "None"
     yield 'loss = means.pop("loss")'
     if plan.watches:

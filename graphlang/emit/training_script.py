@@ -216,16 +216,19 @@ class _Script:
         """How the loop calls the compiled step."""
         times = training_loop.time_texts(self.rows.exist)
         clock = {leaf.path: times[name] for name, leaf in self.step.clock.items()}
-        arguments = []
-        for path in listing.feeds:
-            if path in clock:
-                arguments.append(clock[path])
-            elif path in self.fed or not self._constants(self.step.model):
-                arguments.append(f"inputs[{quoted(path)}]")
-            else:
-                kind = self.types[self.step.model.by_path[path].type.dtype]
-                arguments.append(f"np.asarray(INPUTS[{quoted(path)}], dtype={kind})")
-        return Fast(listing.counts, listing.dtype, tuple(arguments))
+        arguments = [clock[path] if path in clock else self._input(path, "inputs") for path in listing.feeds]
+        look = listing.evaluation
+        if look is None or not self.rows.exist:
+            return Fast(listing.counts, listing.dtype, tuple(arguments))
+        looked = tuple(self._input(path, "piece") for path in look.feeds)
+        return Fast(listing.counts, listing.dtype, tuple(arguments), look.count, looked)
+
+    def _input(self, path: str, batch: str) -> str:
+        """An input in the batch of that name, or one that is always the same."""
+        if path in self.fed or not self._constants(self.step.model):
+            return f"{batch}[{quoted(path)}]"
+        kind = self.types[self.step.model.by_path[path].type.dtype]
+        return f"np.asarray(INPUTS[{quoted(path)}], dtype={kind})"
 
     # --- data -------------------------------------------------------------------------------------
 

@@ -9,6 +9,24 @@ from typing import Any
 from graphlang.records import Record
 
 
+class Evaluation(Record):
+    """Loss and metrics of the finished model on the rows held out, in the same form.
+
+    Attributes
+    ----------
+    count : int
+        How many rows these are.
+    constants, feeds, lines, reported
+        As those of `Listing`.
+    """
+
+    count: int
+    constants: Mapping[str, str]
+    feeds: Mapping[str, str]
+    lines: tuple[str, ...]
+    reported: Mapping[str, str]
+
+
 class Listing(Record):
     """One step of training as statements over arrays that are made once.
 
@@ -43,6 +61,8 @@ class Listing(Record):
     scalars : tuple of (str, str)
         Names of the scalars that the update uses, and what they are in the statements.
     update_constants : dict of str to str
+    evaluation : Evaluation or None
+        None where no rows are held out.
     """
 
     counts: tuple[int, ...]
@@ -59,6 +79,7 @@ class Listing(Record):
     update: tuple[str, ...]
     scalars: tuple[tuple[str, str], ...]
     update_constants: Mapping[str, str]
+    evaluation: Evaluation | None = None
 
 
 def copied_name(kernel: str) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from graphlang.plan.listing import Listing, copied_name
+from graphlang.plan.listing import Evaluation, Listing, copied_name
+from graphlang.records import replace
+from graphlang.run.evaluator import PIECE_BYTES, PIECE_ROWS, bound_sizes
 from graphlang.run.layout import Layout
 from graphlang.run.listing_sizes import both
-from graphlang.run.memory import OtherPlacesError, SamePlaces
+from graphlang.run.memory import OtherPlacesError, Pool, SamePlaces
 from graphlang.run.program import Program
 from graphlang.run.step_program import StepProgram
 from graphlang.run.train import Trainer
@@ -26,36 +29,74 @@ def listing_of(trainer: Trainer) -> Listing:
     count = min(trainer.settings.batch or rows, rows)
     layout = Layout(trainer.step, trainer.dtype)
     program = trainer.program(layout, count)
-    usual = _listing(trainer, layout, program, count)
+    step = program.program
+    assert isinstance(step, Program), "only without threads is a step one text"
+    evaluation = _evaluation(trainer, layout, step.pool)
+    pools = [step.pool] if evaluation is None else [step.pool, evaluation.pool]
+    writer = _Writer(layout, pools)
+    found = _listing(trainer, layout, program, count, writer)
     last = rows % count if count else 0
-    if not last:
-        return usual
-    assert isinstance(program.program, Program)
-    try:
-        other = trainer.program(layout, last, pool=SamePlaces(program.program.pool))
-    except OtherPlacesError:
-        return usual
-    return both(usual, _listing(trainer, layout, other, last)) or usual
+    if last:
+        with suppress(OtherPlacesError):
+            other = trainer.program(layout, last, pool=SamePlaces(step.pool))
+            beside = _Writer(layout, pools)
+            found = both(found, _listing(trainer, layout, other, last, beside)) or found
+    if evaluation is None:
+        return found
+    written = _written_evaluation(trainer, evaluation, writer)
+    return replace(
+        found, evaluation=written, memory=writer.memory, functions=tuple(writer.functions.values())
+    )
 
 
-def _listing(trainer: Trainer, layout: Layout, program: StepProgram, count: int) -> Listing:
+def _evaluation(trainer: Trainer, layout: Layout, beside: Pool) -> Program | None:
+    """What computes loss and metrics of the rows held out at once, if they are few enough for that."""
+    count, feed = len(trainer.split.held), trainer.feed
+    if not 0 < count <= min(PIECE_ROWS, PIECE_BYTES // max(1, feed.row_bytes())):
+        return None
+    nodes = list(trainer.evaluate.nodes.values())
+    sizes = bound_sizes(feed, count)
+    return Program(
+        trainer.inference.nodes, nodes, sizes, trainer.dtype, layout.held, pool=Pool(beside=beside)
+    )
+
+
+def _written_evaluation(trainer: Trainer, program: Program, writer: _Writer) -> Evaluation:
+    frames = writer.frames_of(program)
+    nodes = trainer.evaluate.nodes.values()
+    results = [program.name_of(node) for node in nodes]
+    names = _Renamed(_used(program, [*program.code.lines, *results]))
+    return Evaluation(
+        count=len(trainer.split.held),
+        constants=frames | writer.texts(names.values),
+        feeds=dict(program.fed),
+        lines=tuple(map(names, program.code.lines)),
+        reported={node.path: names(name) for node, name in zip(nodes, results, strict=True)},
+    )
+
+
+def _used(program: Program, texts: Iterable[str]) -> dict[str, Any]:
+    """What the program's names stand for, of those that occur."""
+    used = {name for text in texts for name in _NAME.findall(text)}
+    return {name: value for name, value in program.code.names.items() if name in used}
+
+
+def _listing(trainer: Trainer, layout: Layout, program: StepProgram, count: int, writer: _Writer) -> Listing:
     """A step as text."""
     step, update = program.program, program.update_text
-    assert isinstance(step, Program), "only without threads is a step one text"
+    assert isinstance(step, Program)
     for array, node in program.copies:
         step.code.lines.append(f"{step.constant(np.copyto)}({step.constant(array)}, {step.name_of(node)})")
     places = [step.constant(place) for place, _, _ in program.following]
-    writer = _Writer(layout, step)
-    used = {name for line in [*step.code.lines, *places] for name in _NAME.findall(line)}
-    used |= {step.name_of(node) for node in program.asked}
-    names = _Renamed({name: value for name, value in step.code.names.items() if name in used})
+    frames = writer.frames_of(step)
+    names = _Renamed(_used(step, [*step.code.lines, *places, *map(step.name_of, program.asked)]))
     later = _Renamed(update.code.names if update is not None else {})
     return Listing(
         counts=(count,),
         dtype=np.dtype(trainer.dtype).name,
         places={path: writer.array(array) for path, array in layout.held.items()},
         gradients={path: writer.array(layout.gradients[path]) for path in trainer.step.learner.weights},
-        constants=writer.frames | writer.texts(names.values),
+        constants=frames | writer.texts(names.values),
         feeds=dict(step.fed),
         lines=tuple(map(names, step.code.lines)),
         reported={node.path: names(step.name_of(node)) for node in trainer.reported.values()},
@@ -115,7 +156,7 @@ def _is_same(a: Any, b: Any) -> bool:
 class _Writer:
     """Finds expressions for arrays and functions, and gathers the memory that they need."""
 
-    def __init__(self, layout: Layout, program: Program):
+    def __init__(self, layout: Layout, pools: Iterable[Pool]):
         self.memory: dict[str, str] = {}
         self.functions: dict[str, Callable[..., Any]] = {}
         self._names: dict[int, str] = {}
@@ -127,11 +168,17 @@ class _Writer:
         for array in layout.held.values():
             if id(_root(array)) not in self._names:
                 self._add(f"held_{len(self.memory)}", array, _zeros(array))
-        # Their borders stay zero, so each step has its own.
-        self.frames = {f"frame_{k}": _zeros(array) for k, array in enumerate(program.frames)}
-        self._names |= {id(_root(a)): name for name, a in zip(self.frames, program.frames, strict=True)}
         # Of each block, how many of its bytes are used.
-        self._blocks = {id(raw): n for raw, n in zip(program.pool.blocks, program.pool.used, strict=True)}
+        self._blocks: dict[int, int] = {}
+        for pool in pools:
+            for raw, n in zip(pool.blocks, pool.used, strict=True):
+                self._blocks[id(raw)] = max(n, self._blocks.get(id(raw), 0))
+
+    def frames_of(self, program: Program) -> dict[str, str]:
+        """The frames of a program, which each has for itself, since their borders stay zero."""
+        frames = {f"frame_{k}": _zeros(array) for k, array in enumerate(program.frames)}
+        self._names |= {id(_root(a)): name for name, a in zip(frames, program.frames, strict=True)}
+        return frames
 
     def _add(self, name: str, array: np.ndarray, text: str) -> None:
         self._names[id(_root(array))] = name

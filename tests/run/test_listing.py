@@ -102,3 +102,19 @@ def test_steps_that_differ_in_more_than_sizes_stay_two() -> None:
         {"update": ("f(w)",)},
     ):
         assert both(one(32), one(20, **different)) is None
+
+
+def test_rows_held_out_are_evaluated_without_new_arrays(tmp_path: Path) -> None:
+    found = listing(tmp_path, "batch = 32\n  holdout = 0.2").evaluation
+    assert found is not None
+    assert found.count == 20
+    assert list(found.reported) == ["loss"]
+    assert any("(20, 5)" in text for text in found.constants.values())
+    assert not any("gradient" in text for text in found.constants.values())
+    assert listing(tmp_path, "batch = 32").evaluation is None
+
+
+def test_too_many_rows_for_one_piece_are_left_to_the_readable_functions(tmp_path: Path) -> None:
+    settings = "batch = 32\n  holdout = 0.5"
+    assert listing(tmp_path, settings, rows=2 * 8192).evaluation is not None
+    assert listing(tmp_path, settings, rows=2 * 8194).evaluation is None
