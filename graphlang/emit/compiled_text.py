@@ -27,6 +27,7 @@ def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -
     count, *more = listing.counts
     several = bool(more)
     steps = f"{{rows: step(rows) for rows in {listing.counts}}}" if several else f"{{{count}: step()}}"
+    look = ", look()" if listing.evaluation is not None else ""
     sizes = " and of ".join(map(str, listing.counts))
     batches = f" for batches of {sizes} {'row' if sizes == '1' else 'rows'}" if count else ""
     lines = [
@@ -49,7 +50,7 @@ def compiled_function(listing: Listing, states: Mapping[str, tuple[str, ...]]) -
         *indented(_change(listing)),
         "",
         *indented(_look(listing.evaluation) if listing.evaluation is not None else ()),
-        f"    return {steps}, change, gradient, gradients{', look()' * (listing.evaluation is not None)}",
+        f"    return {steps}, change, gradient, gradients{look}",
     ]
     return "\n".join(lines)
 
@@ -91,6 +92,7 @@ def _forward_backward(listing: Listing) -> Iterator[str]:
 def _look(evaluation: Evaluation) -> Iterator[str]:
     """The same for the rows held out, without gradients."""
     yield "def look():"
+    yield f'    """Loss and metrics of the finished model on the {evaluation.count} rows held out."""'
     yield from indented(f"{name} = {text}" for name, text in evaluation.constants.items())
     yield ""
     yield f"    def run(seed{''.join(f', {name}' for name in evaluation.feeds.values())}):"

@@ -118,7 +118,7 @@ def _matmul(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, A
     if x.dtype != y.dtype or out.dtype.kind != "f" or min(len(x.shape), len(y.shape)) < 1:
         return None
     is_plain = len(x.shape) == len(y.shape) == 2 and out.array is not None and out.array.flags.c_contiguous
-    # `dot` is called sooner, but copies what is part of a larger matrix, and BLAS sums a copy otherwise.
+    # `dot` is called sooner, but may sum in another order what is a part of a larger matrix.
     is_plain = is_plain and all(o.bones.flags.c_contiguous or o.bones.flags.f_contiguous for o in operands)
     function = np.dot if is_plain else np.matmul
     if len(out.shape) < 2 and not is_plain:
