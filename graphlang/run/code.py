@@ -17,6 +17,20 @@ _ASSIGNED = re.compile(r"(\w+) = ")
 _AT_ONCE = 64
 
 
+class Statement(str):
+    """A statement that is quick for NumPy, and others that do the same and can be C."""
+
+    __slots__ = ("in_c",)
+
+    in_c: tuple[str, ...]
+
+    def __new__(cls, text: str, in_c: Iterable[str]) -> Statement:
+        """As described."""
+        made = super().__new__(cls, text)
+        made.in_c = tuple(in_c)
+        return made
+
+
 class Code:
     """Statements under construction, and what they refer to."""
 

@@ -294,8 +294,8 @@ def _has_cells(row: list[str]) -> bool:
 
 def _sniffed(text: str) -> str:
     first = next((line for line in text.split("\n", 64) if line.strip()), "")
-    bare = re.sub(r'"[^"]*"', "", first)
-    return max(DELIMITERS, key=bare.count)
+    outside = "".join(first.split('"')[::2])  # of quotation marks
+    return max(DELIMITERS, key=outside.count)
 
 
 def _numbers(texts: list[str]) -> np.ndarray | None:

@@ -13,6 +13,8 @@ import numpy as np
 
 from graphlang.run.operand import Operand, Writer
 
+# So many truth values are counted sooner by finding all that are true; `count_nonzero` is called slowly.
+_FEW = 512
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 
 
@@ -25,7 +27,9 @@ def inlined(
     if op == "index" and operands[0].array is None:
         return f"{operands[0].text}[{', '.join(map(_place, attrs['items']))}]"
     if op == "gather":
-        return _picked(w, operands, attrs)
+        return _picked(w, operands) if is_pick(operands[0].shape, operands[1].shape, attrs["axis"]) else None
+    if op in ("sum", "mean") and operands[0].dtype == np.bool_ and np.dtype(kind).kind == "f":
+        return _counted(w, op, operands[0], kind)
     if shape != () or np.dtype(kind).kind != "f" or any(o.dtype != kind for o in operands):
         return None
     if op in _SIGNS and all(o.shape == () for o in operands):
@@ -55,11 +59,27 @@ def _total(w: Writer, op: str, x: Operand, axis: Any) -> str | None:
     if not x.shape:
         return None
     total = f"{w.constant(np.add.reduce)}({x.text}, {axis!r})"
-    return total if op == "sum" else f"{total} / {w.constant(np.array(math.prod(x.shape), x.dtype)[()])}"
+    return total if op == "sum" else _divided(w, total, x, x.dtype)
 
 
-def _picked(w: Writer, operands: list[Operand], attrs: dict[str, Any]) -> str | None:
+def _divided(w: Writer, total: str, x: Operand, kind: Any) -> str:
+    return f"{total} / {w.constant(np.array(math.prod(x.shape), kind)[()])}"
+
+
+def _counted(w: Writer, op: str, mask: Operand, kind: Any) -> str:
+    """The sum or the mean of truth values, at most 2^24, as a float: counting them is exact."""
+    if math.prod(mask.shape) <= _FEW:
+        count = f"len({mask.text}.nonzero()[0])"
+    else:
+        count = f"int({w.constant(np.count_nonzero)}({mask.text}))"
+    return _divided(w, count, mask, kind) if op == "mean" else f"{w.constant(np.dtype(kind).type)}({count})"
+
+
+def is_pick(shape: tuple[int, ...], indices: tuple[int, ...], axis: int) -> bool:
+    """Whether a `gather` takes one entry of each row of a matrix."""
+    return len(shape) == 2 and len(indices) == 1 and axis in (-1, 1)
+
+
+def _picked(w: Writer, operands: list[Operand]) -> str:
     x, indices = operands
-    if len(x.shape) != 2 or len(indices.shape) != 1 or attrs["axis"] not in (-1, 1):
-        return None
     return f"{x.text}[{w.constant(np.arange(x.shape[0]))}, {indices.text}]"

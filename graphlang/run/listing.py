@@ -258,6 +258,8 @@ def _entries(array: np.ndarray) -> str:
     flat = array.ravel()
     if array.ndim == 1 and array.dtype == np.int64 and np.array_equal(array, np.arange(len(array))):
         return f"np.arange({len(array)})"
+    if array.ndim == 2 and np.array_equal(array, np.eye(array.shape[0], array.shape[1], -1)):
+        return f"np.eye({array.shape[0]}, {array.shape[1]}, -1, np.{kind})"
     if flat.size > 1 and (flat == flat[0]).all():
         return f"np.full({array.shape}, {_literal(flat[0].item())}, np.{kind})"
     return f"np.array({_literal(array.tolist())}, np.{kind})"

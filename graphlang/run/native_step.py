@@ -18,7 +18,7 @@ from graphlang.plan.c_loops import ELEMENTARY, HEAD, SUMS, Fold, Loop
 from graphlang.plan.c_products import Product, products_text
 from graphlang.plan.c_threads import SHARING
 from graphlang.run.calls import Call, Reader
-from graphlang.run.code import Code
+from graphlang.run.code import Code, Statement
 from graphlang.run.loops import Group, fold, is_possible
 from graphlang.run.native import FAST, library, pool
 from graphlang.run.products import is_product, product
@@ -79,7 +79,7 @@ class _Cut:
     def parts(self) -> Iterator[str | Call | Group]:
         """Statements for Python, and loops, folds and products for C, in order."""
         group: Group | None = None
-        for line in self._lines:
+        for line in _in_c(self._lines):
             if self._reader.is_view(line):
                 self.views.append(line)
                 continue
@@ -112,6 +112,12 @@ class _Cut:
             name, *bases = _NAME.findall(line)
             used |= set(bases) if name in used else set()
         return {name: array for name, array in self._staged.items() if name in used}
+
+
+def _in_c(lines: Iterable[str]) -> Iterator[str]:
+    """Statements in the form that C can take."""
+    for line in lines:
+        yield from line.in_c if isinstance(line, Statement) else (line,)
 
 
 def one_loop(

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphlang.plan.combine import selection
 from graphlang.run import sliding
+from graphlang.run.code import Statement
 from graphlang.run.greatest import greatest_along
 from graphlang.run.memory import order_of
 from graphlang.run.operand import Operand, Spelling, Writer
@@ -49,6 +50,8 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "logical_or": np.logical_or,
     "logical_not": np.logical_not,
 }
+# A table of rows from which `one_hot` takes them, so that it stays in the cache.
+_TABLE_BYTES = 1 << 14
 # Other operations whose result may take an operand's place.
 IN_PLACE = frozenset({*ELEMENTWISE, "relu", "pow", "where", "softmax", "sigmoid"})
 
@@ -164,10 +167,14 @@ def _softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, 
 
 
 def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
-    """With an operand `beside` in the attributes, the softmax itself is written there too."""
-    (x,), axis, beside = operands, attrs["axis"], attrs.get("beside")
-    rows = w.room(_flattened(x.shape, axis), out.dtype)
-    t, total = w.constant(rows), w.scratch(rows.shape, out.dtype)
+    """With an operand `beside` in the attributes, the softmax itself is written there too.
+
+    With a name `kept` in them, what is to be subtracted of every row at last is kept under it instead.
+    """
+    (x,), axis, beside, kept = operands, attrs["axis"], attrs.get("beside"), attrs.get("kept")
+    shape = _flattened(x.shape, axis)
+    rows = w.room(shape, out.dtype) if kept is None else w.lasting(shape, out.dtype)
+    t, total = w.constant(rows), w.scratch(shape, out.dtype)
     e = w.constant(w.room(out.shape, out.dtype, order_of(out.bones))) if beside is None else beside.text
     lines = [
         *greatest_along(w, x, axis, rows),
@@ -175,8 +182,11 @@ def _log_softmax(w: Writer, operands: list[Operand], out: Operand, attrs: dict[s
         f"{w.constant(np.exp)}({out.text}, {e})",
         _reduced(w, np.add, e, axis, total, True),
         f"{w.constant(np.log)}({total}, {t})",
-        f"{w.constant(np.subtract)}({out.text}, {t}, {out.text})",
     ]
+    if kept is None:
+        lines.append(f"{w.constant(np.subtract)}({out.text}, {t}, {out.text})")
+    else:
+        w.keep(kept, rows)
     return lines if beside is None else [*lines, f"{w.constant(np.true_divide)}({e}, {total}, {e})"]
 
 
@@ -185,15 +195,29 @@ def _flattened(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     return (*shape[:at], 1, *shape[at + 1 :])
 
 
+def is_looked_up(shape: tuple[int, ...], dtype: Any) -> bool:
+    """Whether the rows of a `one_hot` of this shape are few enough for a table of all."""
+    return bool(shape[-1] ** 2 * np.dtype(dtype).itemsize <= _TABLE_BYTES)
+
+
 def _one_hot(w: Writer, operands: list[Operand], out: Operand, attrs: dict[str, Any]) -> list[str]:
-    (x,) = operands
-    places = w.constant(np.arange(out.shape[-1]))
+    (x,), classes = operands, out.shape[-1]
+    places = w.constant(np.arange(classes))
     if out.dtype == np.bool_:
         return [f"{w.constant(np.equal)}({x.text}[..., None], {places}, {out.text})"]
     mask = w.scratch(out.shape, np.bool_)
-    return [
+    compared = [
         f"{w.constant(np.equal)}({x.text}[..., None], {places}, {mask})",
         f"{w.constant(np.copyto)}({out.text}, {mask})",
+    ]
+    if not is_looked_up(out.shape, out.dtype) or x.dtype != np.int64 or not out.bones.flags.c_contiguous:
+        return compared
+    # A row of zeros before those of the classes and one after them, for integers that are none.
+    table, rows = w.constant(np.eye(classes + 2, classes, -1, out.dtype)), w.scratch(x.shape, np.int64)
+    one = w.constant(np.ones((), np.int64))
+    return [
+        Statement(f"{w.constant(np.add)}({x.text}, {one}, {rows})", ()),
+        Statement(f"{table}.take({rows}, 0, {out.text}, 'clip')", compared),
     ]
 
 

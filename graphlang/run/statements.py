@@ -23,12 +23,11 @@ from graphlang.run.inline import inlined
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
 from graphlang.run.memory import Order, Piece, Pool, order_of, order_of_result, skeleton, specimen
 from graphlang.run.operand import Operand
-from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, spelled
+from graphlang.run.readers import TAKES_MASKS, Readers, shape_of
+from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, is_looked_up, spelled
 from graphlang.types.tensor import DType
 
 _FOREVER = 1 << 60
-# Operations that a truth value may enter as 0 or 1, without being converted first.
-_TAKES_MASKS = frozenset({"add", "sub", "mul"})
 
 
 class Statements:
@@ -82,7 +81,8 @@ class Statements:
         self.fed: list[tuple[str, str]] = []
         for node, _ in self._plan.leaves:
             self._leaf(node, held)
-        self._root, self._last, self._users = self._lifetimes()
+        self._readers = Readers(self._plan, self._targets, sizes, dtype)
+        self._root, self._last = self._lifetimes()
         for i, step in enumerate(self._plan.steps):
             self._write(i, step)
 
@@ -160,23 +160,25 @@ class Statements:
         if is_constant:
             self._fixed_constants.add(node)
 
-    def _lifetimes(self) -> tuple[dict[Node, Node], dict[Node, int], dict[Node, list[Step]]]:
-        """For each node the one whose memory it may share, when that is last read, and who reads the node."""
+    def _lifetimes(self) -> tuple[dict[Node, Node], dict[Node, int]]:
+        """For each node the one whose memory it may share, and when that is last read."""
         root: dict[Node, Node] = {}
         last: dict[Node, int] = {}
-        users: dict[Node, list[Step]] = {}
         for i, step in enumerate(self._plan.steps):
-            shared = _shared(step)
+            shared = self._shared(step)
             root[step.node] = step.node if shared is None else root.get(shared, shared)
             for operand in step.node.inputs:
                 last[root.get(operand, operand)] = i
-                users.setdefault(operand, []).append(step)
         for node in self._plan.wanted:
             last[root.get(node, node)] = _FOREVER
-        return root, last, users
+        return root, last
+
+    def _shared(self, step: Step) -> Node | None:
+        """The operand in whose memory a result may lie."""
+        return step.node.inputs[0] if self._readers.only_count(step) else _shared(step)
 
     def _shape(self, node: Node) -> tuple[int, ...]:
-        return tuple(int(resolve(s, self._sizes)) for s in node.shape)
+        return shape_of(node, self._sizes)
 
     def _kind(self, node: Node) -> np.dtype[Any]:
         return np.dtype(
@@ -217,11 +219,11 @@ class Statements:
 
     def _share(self, step: Step, attrs: Mapping[str, Any]) -> bool:
         """Make a view of an array that stays, once and for all."""
-        shared = _shared(step)
+        shared = self._shared(step)
         if shared is None:
             return False
         operand = self._values[shared]
-        if not step.op.is_view:
+        if not step.op.is_view or self._readers.only_count(step):
             self._values[step.node] = operand
             return True
         if operand.array is None or len(step.node.inputs) > 1:
@@ -240,8 +242,8 @@ class Statements:
             return True
         if step.op.name in ELEMENTWISE and not _have_kinds(step, operands, kind):
             return False
-        if step.op.name == "one_hot" and self._only_enters_sums(node, shape):
-            kind = np.dtype(np.bool_)
+        if step.op.name == "one_hot" and not is_looked_up(shape, kind):
+            kind = np.dtype(np.bool_) if self._readers.only_add(node) else kind
         array, piece = self._array_for(i, step, shape, kind, self._order_of(step, operands))
         out = Operand(self.constant(array), shape, kind, array)
         told = attrs | self._hints(step, shape, kind)
@@ -265,6 +267,8 @@ class Statements:
         text = inlined(step.op.name, self, operands, shape, kind, attrs)
         if text is None:
             return False
+        if step.op.name == "gather" and (late := self.recalled(step.node.inputs[0])) is not None:
+            text = f"{self.constant(np.subtract)}({text}, {self.constant(late.reshape(-1))})"
         name = f"v{len(self._values)}"
         self.code.lines.append(f"{name} = {text}")
         bones = self._bones_of_result(step, attrs)
@@ -276,10 +280,12 @@ class Statements:
         node, name = step.node, step.op.name
         if name == "log_softmax":
             beside = self._softmax_beside(step, shape, kind)
-            return {} if beside is None else {"beside": beside}
+            hints: dict[str, Any] = {} if beside is None else {"beside": beside}
+            is_by_row = len(shape) == 2 and node.attrs["axis"] in (-1, 1)
+            return hints | ({"kept": node} if is_by_row and self._readers.only_pick(node) else {})
         if name == "conv2d_weights" or (
             name == "conv2d"
-            and sliding.meets_again(node, [user.node for user in self._users[node.inputs[0]]])
+            and sliding.meets_again(node, [user.node for user in self._readers.of(node.inputs[0])])
         ):
             attrs = {k: v for k, v in node.attrs.items() if k != "size"}
             size = node.attrs.get("size", node.inputs[1].shape[2:])
@@ -288,7 +294,7 @@ class Statements:
 
     def _softmax_beside(self, step: Step, shape: tuple[int, ...], kind: np.dtype[Any]) -> Operand | None:
         """Where the softmax goes that is computed along with its logarithm: the two have most in common."""
-        for user in self._users[step.node.inputs[0]]:
+        for user in self._readers.of(step.node.inputs[0]):
             is_same = user.op.name == "softmax" and user.node.attrs == step.node.attrs
             if is_same and user.node not in self._values and user.node not in self._targets:
                 order = self._order_of(step, [self._values[step.node.inputs[0]]])
@@ -326,10 +332,6 @@ class Statements:
         attrs = {k: resolve(v, self._sizes) for k, v in step.node.attrs.items()}
         bones = self._bones_of_result(step, self._given(step, attrs))
         return None if bones is None else order_of(bones)
-
-    def _only_enters_sums(self, node: Node, shape: tuple[int, ...]) -> bool:
-        users = self._users.get(node, [])
-        return len(users) == 1 and users[0].op.name in _TAKES_MASKS and self._shape(users[0].node) == shape
 
     def _call(self, step: Step, attrs: Mapping[str, Any]) -> None:
         """Let the kernel make a new array."""
@@ -381,6 +383,6 @@ def _is_one(node: Node) -> bool:
 def _have_kinds(step: Step, operands: list[Operand], kind: np.dtype[Any]) -> bool:
     """Whether the operands are of one kind, that of a result that is no truth value."""
     kinds = {o.dtype for o in operands}
-    if step.op.name in _TAKES_MASKS and kind.kind == "f":
+    if step.op.name in TAKES_MASKS and kind.kind == "f":
         kinds.discard(np.dtype(np.bool_))
     return kinds == {kind} or (kind == np.bool_ and len(kinds) == 1)

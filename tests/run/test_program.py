@@ -104,6 +104,44 @@ def test_special_numbers_come_out_the_same(name: str) -> None:
         same(model.nodes, [model.by_path["z"]], inputs, dtype, {})
 
 
+# What is read decides how a value is written: each of these by itself, beside other readers, and by the other axis.
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "formulas",
+    ["z = sum(one_hot(y, classes = 4) * x)", "z = one_hot(y, classes = 70)", "z = x - one_hot(y, classes = 4)",
+     "z = one_hot(k, classes = 4)", "z = one_hot(y, classes = 4) @ w",
+     "z = gather(log_softmax(x), y)", "z = gather(log_softmax(x, axis = 0), y)", "z = gather(log_softmax(x, axis = 0), k, axis = 0)",
+     "l = log_softmax(x)\nz = sum(gather(l, y)) + sum(l)", "z = gather(log_softmax(x), y) + gather(log_softmax(x), y - 1)",
+     "z = sum(gather(log_softmax(x), y) * gather(softmax(x), y))", "z = gather(log_softmax(x), o)",
+     "z = mean(x > 0)", "z = sum(x > 0)", "z = mean(r < 0.5)", "z = sum(r < 0.5)", "m = x > 0\nz = mean(m) * sum(m) + sum(x * m)",
+     "z = sum(mean(x > 0, axis = 0))", "z = mean(b)", "z = mean(not b)", "z = mean(x[0, 0] > 0)", "z = mean(argmax(x) == y)"],
+)  # fmt: skip
+def test_what_labels_and_truth_values_become_has_the_bits_of_their_kernels(formulas: str, dtype: Any) -> None:
+    head = "input x: [9, 4]\ninput w: [4, 2]\ninput r: [30, 50]\ninput b: bool[6]\ninput y: int[9]\ninput k: int[4]\ninput o: int[9, 3]"
+    model = compile_source(SourceFile("t", f"{head}\n{formulas}")).value
+    rng = np.random.default_rng(0)
+    inputs: dict[str, Any] = {n: rng.normal(size=model.inputs[n].shape).astype(dtype) for n in "xwr"}
+    inputs["y"] = rng.integers(0, 4, 9)
+    if "one_hot" in formulas:
+        inputs["y"][:4] = -1, 4, (1 << 63) - 1, -(1 << 63)  # classes that are none
+    inputs |= {"b": rng.random(6) < 0.5, "k": rng.integers(0, 3, 4), "o": rng.integers(0, 4, (9, 3))}
+    given = {n: inputs[n] for n, node in model.inputs.items()}
+    wanted = [model.by_path["z"]]
+    same(model.nodes, wanted, given, dtype, {})
+    same(model.nodes, wanted, {}, dtype, given)
+    both = [*wanted, *(node for node in model.nodes if not node.is_leaf)]
+    same(model.nodes, both, given, dtype, {})
+
+
+def test_a_class_beyond_the_last_is_refused_as_by_the_kernel() -> None:
+    model = compile_source(
+        SourceFile("t", "input x: [3, 4]\ninput y: int[3]\nz = gather(log_softmax(x), y)")
+    ).value
+    program = Program(model.nodes, [model.by_path["z"]], {}, np.float32, {})
+    with pytest.raises(IndexError):
+        program.run({"x": np.zeros((3, 4), np.float32), "y": np.array([0, 4, 1])})
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "product",
