@@ -17,12 +17,13 @@ def read_digits(lines: Sequence[str], width: int, delimiter: str) -> np.ndarray 
     """The cells of lines of digits alone, float64 of shape (lines, width); None if there is anything else."""
     if delimiter.isdigit():
         return None
-    found = []
-    for start in range(0, len(lines), 1024):  # so many stay in the cache
-        codes = np.frombuffer("\n".join([*lines[start : start + 1024], ""]).encode(), np.uint8)
+    found, many = [], max(1, 2**14 // width)  # so many lines stay in the cache
+    for start in range(0, len(lines), many):
+        codes = np.frombuffer("\n".join([*lines[start : start + many], ""]).encode(), np.uint8)
         digits = codes - ord("0")  # whatever stands before "0" comes after "9"
         ends = np.flatnonzero(digits > 9)
-        lengths = np.diff(ends, prepend=-1) - 1
+        lengths = ends.copy()
+        lengths[1:] -= ends[:-1] + 1
         # More than 15 digits are not exact.
         if len(ends) % width or not 1 <= lengths.min() <= lengths.max() <= 15:
             return None
