@@ -21,6 +21,7 @@ input y: int[N]
 s = x -> dense(5, relu) -> dense(3)
 loss = cross_entropy(s, y)
 output s
+metric accuracy = mean(argmax(s) == y)
 train on d {
   minimize = loss
   optimizer = momentum
@@ -49,6 +50,12 @@ def test_an_epochs_last_batch_has_its_step_too(
     # The maxima of cross_entropy would be found in another way for the few rows.
     model = MODEL.replace("cross_entropy(s, y)", "mean(s ^ 2) + mean(y)")
     assert listing(tmp_path, settings, model=model).counts == counts
+
+
+def test_truth_values_are_counted_alike_in_both_sizes(tmp_path: Path) -> None:
+    found = listing(tmp_path, "batch = 600", rows=1000)
+    assert found.counts == (600, 400)
+    assert any("nonzero()" in line for line in found.lines)
 
 
 def test_a_mean_divides_by_the_rows_of_the_batch(tmp_path: Path) -> None:
