@@ -115,7 +115,7 @@ def test_rows_held_out_are_evaluated_without_new_arrays(tmp_path: Path) -> None:
     found = listing(tmp_path, "batch = 32\n  holdout = 0.2").evaluation
     assert found is not None
     assert found.count == 20
-    assert list(found.reported) == ["loss"]
+    assert list(found.reported) == ["loss", "accuracy"]
     assert any("(20, 5)" in text for text in found.constants.values())
     assert not any("gradient" in text for text in found.constants.values())
     assert listing(tmp_path, "batch = 32").evaluation is None
