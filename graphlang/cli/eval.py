@@ -48,7 +48,7 @@ def execute(options: argparse.Namespace) -> int:
     inference = prepared(options, _wanted)
     results = {name: inference.evaluator(inference.values, rows) for name, rows in _parts(inference, options)}
     if options.json:
-        counts = {name: len(rows) for name, rows in _parts(inference, options)}
+        counts = {name: _count(inference, rows) for name, rows in _parts(inference, options)}
         found = {
             name: {"rows": counts[name], **{k: plain(v) for k, v in values.items()}}
             for name, values in results.items()
@@ -113,14 +113,20 @@ def _parts(inference: Inference, options: argparse.Namespace) -> list[tuple[str,
     return parts
 
 
+def _count(inference: Inference, rows: np.ndarray) -> int | None:
+    """How many rows; None where no data feed the inputs."""
+    return len(rows) if inference.rows is not None else None
+
+
 def _table(inference: Inference, results: dict[str, dict[str, float]], options: argparse.Namespace) -> str:
     from graphlang.cli.numbers import number
 
     names = list(next(iter(results.values())))
-    rows = [
-        (part, str(len(indices)), *(number(results[part][n], options.digits) for n in names))
-        for part, indices in _parts(inference, options)
-    ]
+    rows = []
+    for part, indices in _parts(inference, options):
+        count = _count(inference, indices)
+        numbers = (number(results[part][n], options.digits) for n in names)
+        rows.append((part, "–" if count is None else str(count), *numbers))
     painter = Painter(wants_color(sys.stdout, options.color))
     right = frozenset(range(1, len(names) + 2))
     return table(("rows", "count", *names), rows, painter=painter, right=right)

@@ -58,6 +58,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.to == "dot":
         from graphlang.cli.draw import picture
 
+        options.dtype = options.dtype or "float64"
         common.write(options.output, picture(options, loaded, "dot"))
         return 0
     folder = "." if options.output == "-" else os.path.dirname(options.output) or "."

@@ -123,4 +123,6 @@ def summary_line(checks: list[EntryCheck]) -> str:
         parts.append(f"largest relative error {largest.error:.1e} at {largest.name}")
     if kinks:
         parts.append(f"{kinks} at a kink, between the one-sided slopes")
+    if coarse := sum(c.verdict == "coarse" for c in checks):
+        parts.append(f"{coarse} where h is too coarse, and a smaller one comes closer")
     return "; ".join(parts) + "."

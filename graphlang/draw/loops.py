@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from graphlang.draw.scopes import Chains, is_backward
 from graphlang.graph.model import Model
-from graphlang.graph.node import PARAM, STATE, Node
+from graphlang.graph.node import PARAM, STATE, Node, Scope
 
 # Attributes that may differ between iterations that are drawn as one.
 _MAY_DIFFER = frozenset({"items", "value", "seed"})
@@ -52,6 +52,10 @@ class Folds:
         """Whether a wire runs from one iteration of a folded loop to another."""
         theirs = dict(self.places(operand))
         return any(loop in theirs and theirs[loop] != k for loop, k in self.places(user))
+
+    def is_apart(self, loop: Scope, iteration: Scope) -> bool:
+        """Whether an iteration of a folded loop is drawn beside it, since it differs from the others."""
+        return loop.path in self.counts and iteration.path not in self.iterations
 
     def is_inside(self, node: Node) -> bool:
         """Whether a node lies in a folded loop."""

@@ -55,7 +55,7 @@ def make_outline(model: Model, view: View) -> Outline:
         outline = _at_depth(drawn, view, chains, folds, depth)
         if outline.gate_count <= MANY_ITEMS:
             break
-    outline.contents = contents_of(model, chains)
+    outline.contents = contents_of(model, chains, folds.is_apart)
     return outline
 
 

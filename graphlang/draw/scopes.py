@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graphlang.graph.model import Model
@@ -51,13 +52,21 @@ class Contents:
         return sum(size for size in sizes if isinstance(size, int))
 
 
-def contents_of(model: Model, chains: Chains) -> dict[str, Contents]:
-    """The contents of every scope, in one pass over the nodes."""
+def contents_of(
+    model: Model, chains: Chains, is_apart: Callable[[Scope, Scope], bool] = lambda loop, iteration: False
+) -> dict[str, Contents]:
+    """The contents of every scope, in one pass over the nodes.
+
+    A loop holds what is declared in it. `is_apart` says which of its iterations are drawn beside it.
+    """
     found = {path: Contents() for path in model.scopes}
     given = {path: set(scope.inputs) for path, scope in model.scopes.items()}
     for node in model.nodes:
         params = [p for p in node.inputs if p.op == PARAM] if not is_backward(node) else []
-        for scope in chains[node.scope] if params or node.op == PARAM else ():
+        chain = chains[node.scope] if params or node.op == PARAM else ()
+        for scope, inner in zip(chain, (*chain[1:], None), strict=False):
+            if scope.kind == "loop" and (node.op != PARAM or (inner is not None and is_apart(scope, inner))):
+                continue
             contents = found[scope.path]
             if node.op == PARAM:
                 contents.used[node] = None

@@ -99,11 +99,15 @@ def formula(
 
 
 def calls_of(model: Model) -> dict[Node, Scope]:
-    """The results of networks and gates that have one result, with the calls they come from."""
+    """The results of networks and gates that have one result, with the calls they come from.
+
+    What a call only hands on, as `dropout` does after training, comes from elsewhere.
+    """
     return {
         scope.outputs[0]: scope
         for scope in model.scopes.values()
         if scope.kind in ("network", "gate") and len(scope.outputs) == 1 and not scope.outputs[0].is_leaf
+        if scope.outputs[0] not in scope.inputs
     }
 
 

@@ -148,7 +148,8 @@ class Feed:
     def _typed(self, path: str, array: np.ndarray) -> np.ndarray:
         dtype = self._model.by_path[path].type.dtype
         kind = {DType.FLOAT: self._dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[dtype]
-        return np.ascontiguousarray(array, dtype=kind)
+        # `ascontiguousarray` would make a vector of a number.
+        return np.asarray(array, dtype=kind, order="C")
 
 
 # --- order ---------------------------------------------------------------------------------------------

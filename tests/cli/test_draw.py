@@ -124,3 +124,11 @@ def test_too_many_gates_are_refused_with_a_way_out(tmp_path: Path, capsys: Captu
     assert "E0914" in err
     assert "too many to draw: 6,000 gates" in err
     assert "fewer outputs" in err
+
+
+def test_export_writes_the_same_dot_text(tmp_path: Path, capsys: Captured):
+    path = model(tmp_path)
+    assert main(["draw", path, "--format", "dot", "-q"]) == 0
+    drawn_text = capsys.readouterr().out
+    assert main(["export", path, "--to", "dot", "-q"]) == 0
+    assert capsys.readouterr().out == drawn_text

@@ -94,6 +94,15 @@ def test_eval_without_weights_says_so(capsys: Captured) -> None:
     assert "No --weights: these are the numbers of the untrained model." in capsys.readouterr().err
 
 
+def test_eval_needs_no_data(capsys: Captured) -> None:
+    Path("one.graph").write_text("input x = 1\nf = x * 2\noutput f\n")
+    assert main(["eval", "one.graph", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"model": "one", "all": {"rows": None, "loss": 2.0}}
+    Path("two.graph").write_text("input x: [N] = [1, 2, 3]\nf = sum(x)\noutput f\n")
+    assert main(["eval", "two.graph"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["all", "–", "6"]
+
+
 def test_weights_of_another_shape_are_refused(capsys: Captured) -> None:
     np.savez("w.npz", W=np.zeros((3, 3)), b=np.zeros(3))
     assert main(["eval", "m.graph", "--weights", "w.npz"]) == 1

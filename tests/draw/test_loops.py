@@ -101,6 +101,14 @@ def test_a_first_layer_of_its_own_width_stands_before_the_box():
     found = scene(text, depth=0)
     assert titles(found) == {"for": "×3  for k in 1..4"}
     assert [i.id for i in found.items if i.kind == "network"] == ["h[1].dense", "h[2].dense"]
+    assert [box.detail for box in found.boxes] == [
+        "90 parameters"
+    ]  # 3 (5 · 5 + 5), without the first layer's
+
+
+def test_a_loop_holds_the_parameters_that_are_declared_in_it():
+    text = "input u = [1, 2]\nparam a = 0.5\nh = 0.1\nfor t in 0..1 {\n  h = a * h + u[t]\n}\noutput h"
+    assert [box.detail for box in scene(text).boxes] == [""]
 
 
 def test_loops_in_loops_fold_to_one_innermost_body():

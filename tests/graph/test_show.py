@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from graphlang.graph.show import formula, number, show_graph, show_plan, size_text
+from graphlang.graph.show import calls_of, formula, number, show_graph, show_plan, size_text
+from graphlang.pipeline import compile_source
 from graphlang.plan.schedule import make_plan
+from graphlang.source import SourceFile
 from graphlang.types.dims import Dim
 from tests.emit.models import build
 
@@ -93,3 +95,11 @@ def test_a_graph_is_shown_a_line_for_each_node() -> None:
     assert "# d(y)/d(node)" in text
     plan = show_plan(make_plan(model.nodes, [model.by_path["y"]]))
     assert "s0 = input" in plan and "y: s" not in plan
+
+
+def test_a_call_that_hands_on_its_operand_is_not_written_in_terms_of_itself() -> None:
+    text = "input x = [[1, 2]]\nh = x -> relu -> dropout(0.5) -> dense(1)\noutput h"
+    model = compile_source(SourceFile("t", text)).value
+    calls = calls_of(model)
+    assert formula(model.by_path["h"], calls=calls) == "relu(x) -> dense(1)"
+    assert formula(model.by_path["h.relu"], calls=calls) == "relu(x)"

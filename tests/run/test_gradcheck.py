@@ -55,6 +55,26 @@ def test_a_kink_within_reach_of_h_is_recognised() -> None:
     assert verdicts("input x = 1e-6\nf = abs(x)\noutput f")["x"] == "kink"
 
 
+@pytest.mark.parametrize(
+    "text", ["input x = 0.0005\nf = -log(x)", "input x = 0\nf = relu(x) ^ 2", "input x = 1e-4\nf = 1 / x", "input x = 2e-4\nf = sqrt(x)"]
+)  # fmt: skip
+def test_where_h_is_too_large_a_smaller_one_decides(text: str) -> None:
+    assert verdicts(text + "\noutput f")["x"] == "coarse"
+
+
+def test_a_wrong_gradient_does_not_come_closer_with_h() -> None:
+    text = """
+gate cost(x) -> y {
+  y = -log(x)
+  backward { grad(x) = -1.0001 / x * grad(y) }
+}
+input x = 0.0005
+f = cost(x)
+output f
+"""
+    assert verdicts(text)["x"] == "wrong"
+
+
 def test_a_wrong_gradient_at_a_kink_is_still_wrong() -> None:
     text = """
 gate rectify(x) -> y {
