@@ -90,6 +90,8 @@ def prepare_training(
     rows, spec = None, data_of(model)
     if spec is not None:
         rows = open_rows(spec, problems, data)
+        if rows is not None and data is not None:
+            rows = _with_classes(rows, spec, data, problems)
     elif data is not None:
         problems.error("E0917", None, "The file has no data block that `--data` could replace.")
     fixed = feeds.read_feed(feed, problems) if feed is not None else {}
@@ -285,7 +287,7 @@ def prepare_inference(
 
 
 def _with_classes(rows: Rows, spec: DataSpec, data: str, problems: Problems) -> Rows:
-    """Other data with the class numbers of the file's own, which the model has learned."""
+    """Other data with the class numbers of the file's own: what learned from one is asked of the other."""
     own = open_rows(spec, Problems()) if rows.classes else None
     if own is None:
         return rows

@@ -25,6 +25,7 @@ from graphlang.emit.numpy_functions import Functions, in_order
 from graphlang.emit.numpy_sizes import FreeSizes
 from graphlang.emit.python_text import NUMPY, array_text, dict_text, tuple_text
 from graphlang.emit.writer import Names, data_path, quoted, without_result
+from graphlang.graph.dag import ancestors
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops import registry
@@ -39,6 +40,8 @@ _OWN = (
 )
 # The formula of one parameter's start may be this long.
 _MAX_START = 160
+# What these make may lie in memory in another order than row by row, on which the bits of products depend.
+_REORDERING = frozenset(("transpose", "permute", "index", "split", "flip", "einsum"))
 
 
 def numpy_script(model: Model, *, folder: str = ".", seed: int = 0) -> str:
@@ -147,7 +150,11 @@ def start_function(
     lines = [f"def parameters(seed={seed}):", '    """Where parameters start, by path."""']
     lines += [f"    {line}" for node in order for line in block.statement(node)]
     lines.append("    return {")
-    lines += [f"        {quoted(path)}: {block.operand(n).text}," for path, n in model.initial_of.items()]
+    for path, node in model.initial_of.items():
+        text = block.operand(node).text
+        if any(n.op in _REORDERING for n in ancestors([node])):
+            text = f'np.array({text}, order="C")'
+        lines.append(f"        {quoted(path)}: {text},")
     return [*lines, "    }"]
 
 

@@ -290,7 +290,7 @@ def _before(plan: Plan) -> Iterator[str]:
 
 def _places(plan: Plan, fast: Fast) -> Iterator[str]:
     """With a compiled step, parameters stay where they are and change in place."""
-    yield "params = {path: np.array(value) for path, value in params.items()}"
+    yield 'params = {path: np.array(value, order="C") for path, value in params.items()}'
     memory = "{}"
     if plan.updating.keeps:
         yield "memory = {path: tuple(map(np.array, kept)) for path, kept in memory.items()}"

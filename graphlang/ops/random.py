@@ -94,7 +94,7 @@ def orthogonal(*, gain: float = 1.0, shape: Sizes_, stream: str = "", seed: int,
     q, r = np.linalg.qr(np.random.default_rng([seed, *stream.encode()]).normal(size=size))
     # With positive diagonal entries in r, the distribution of q is uniform.
     q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-    return np.asarray(gain * np.reshape(q if rows >= columns else q.T, shape), dtype=dtype)
+    return np.asarray(gain * np.reshape(q if rows >= columns else q.T, shape), dtype=dtype, order="C")
 
 
 for _op in (bernoulli, normal, uniform, orthogonal):

@@ -15,6 +15,7 @@ from graphlang.diagnostics import GraphlangError, Problems
 from graphlang.graph.model import DataSpec, Model
 from graphlang.records import Record
 from graphlang.run import datasets, feeds
+from graphlang.run.labels import classes_picked
 from graphlang.run.rows import Rows
 from graphlang.types.tensor import DType
 
@@ -67,7 +68,8 @@ class Feed:
         if rows is not None and spec is not None:
             self.count = rows.count
             sample = rows.arrays if rows.arrays is not None else rows.take(np.arange(min(rows.count, 1)))
-            fitting = datasets.fit_inputs(model, spec, sample, problems)
+            self._classes = classes_picked(model)
+            fitting = datasets.fit_inputs(model, spec, sample, problems, self._classes)
             self._lines = {
                 node.path: name
                 for name in rows.names
@@ -141,7 +143,7 @@ class Feed:
         """Rows that are read as they are needed may hold what their input does not take."""
         problems = Problems()
         assert self._spec is not None
-        datasets.fit_inputs(self._model, self._spec, arrays, problems)
+        datasets.fit_inputs(self._model, self._spec, arrays, problems, self._classes)
         if problems.has_errors:
             raise GraphlangError(problems)
 

@@ -15,6 +15,7 @@ from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
 from graphlang.records import Record
 from graphlang.run.files import did_you_mean, listed, printable
+from graphlang.run.labels import classes_picked, label_trouble
 from graphlang.types.dims import Dim, names_of, solve, substitute
 from graphlang.types.tensor import DType, shape_text
 
@@ -76,8 +77,9 @@ def bind_inputs(
     sizes = {name: b.value for name, b in sorted(bound.items())}
     _check_constraints(model, bound, sizes, problems)
     arrays: dict[str, np.ndarray] = {}
+    classes = classes_picked(model)
     for path, g in given.items():
-        array = _converted(g, precision, problems)
+        array = _converted(g, precision, classes.get(path), problems)
         if array is not None and path in fitting:
             shape: Any = tuple(substitute(s, sizes) for s in g.node.shape)
             arrays[path] = array if array.shape == shape else np.broadcast_to(array, shape).copy()
@@ -292,10 +294,20 @@ def _check_constraints(
 # --- entries -----------------------------------------------------------------------------------------
 
 
-def _converted(g: _Given, precision: Any, problems: Problems) -> np.ndarray | None:
+def _converted(g: _Given, precision: Any, classes: int | None, problems: Problems) -> np.ndarray | None:
     """The array with entries of its input's type; None after an error."""
     array, wanted = g.array, g.node.type.dtype
     trouble = entries_trouble(array, wanted)
+    found = label_trouble(array, classes) if trouble is None and classes is not None else None
+    if found is not None:
+        problems.error(
+            "E0903",
+            g.node.span,
+            f"{g.called[0].upper()}{g.called[1:]} {found[0]}.",
+            label="declared here",
+            suggestion=found[1],
+        )
+        return None
     if trouble is not None:
         problems.error(
             "E0903",

@@ -22,6 +22,7 @@ from graphlang.run.binding import entries_trouble
 from graphlang.run.columns import meant_columns, only_column, references
 from graphlang.run.files import Place, did_you_mean, listed, printable
 from graphlang.run.formulas import Block
+from graphlang.run.labels import classes_picked, label_trouble
 from graphlang.run.tables import Table, open_table
 from graphlang.source import Span
 from graphlang.types.tensor import DType, shape_text
@@ -116,7 +117,11 @@ def check_data(spec: DataSpec, problems: Problems) -> bool:
 
 
 def fit_inputs(
-    model: Model, spec: DataSpec, arrays: Mapping[str, np.ndarray], problems: Problems
+    model: Model,
+    spec: DataSpec,
+    arrays: Mapping[str, np.ndarray],
+    problems: Problems,
+    classes: Mapping[str, int] | None = None,
 ) -> dict[str, np.ndarray]:
     """The arrays that feed inputs of the model, by the inputs' own names.
 
@@ -126,6 +131,8 @@ def fit_inputs(
     spec : DataSpec
     arrays : mapping of str to array
         From `read_data`.
+    classes : mapping of str to int, optional
+        `classes_picked(model)`, where it is known.
     problems : Problems
         Gets W0801 for a column that feeds no input, E0806 for one whose entries the input does not take.
 
@@ -135,6 +142,7 @@ def fit_inputs(
         Those that fit; shapes are compared by `feeds.bind_inputs`.
     """
     spans = {c.name: c.span for c in spec.columns}
+    classes = classes_picked(model) if classes is None else classes
     fitting: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
         node = model.find(name)
@@ -142,11 +150,15 @@ def fit_inputs(
             if spec.columns:
                 _warn_of_unused(model, spec, name, spans.get(name, spec.span), problems)
             continue
-        trouble = entries_trouble(array, node.type.dtype)
-        if trouble is None:
-            fitting[node.path] = array
+        span, trouble = spans.get(name, spec.span), entries_trouble(array, node.type.dtype)
+        picking = label_trouble(array, classes[node.path]) if not trouble and node.path in classes else None
+        if trouble is not None:
+            _report_entries(node, name, trouble, span, problems)
+        elif picking is not None:
+            declared = [Label(node.span, "declared here")] if node.span else ()
+            problems.error("E0806", span, f"`{name}` {picking[0]}.", related=declared, suggestion=picking[1])
         else:
-            _report_entries(node, name, trouble, spans.get(name, spec.span), problems)
+            fitting[node.path] = array
     if arrays and not spec.columns and not any(model.find(n) for n in arrays):
         problems.warning(
             "W0801",

@@ -62,6 +62,11 @@ class Evaluation(Record, frozen=False):
     parts: dict[tuple[str, int], Any] = field(default_factory=dict)
 
 
+def _row_by_row(value: Any) -> Any:
+    """An array that lies in memory in the usual order: the last bits of products depend on it."""
+    return np.asarray(value, order="C") if isinstance(value, np.ndarray) and value.ndim else value
+
+
 def initial_values(
     model: Model,
     dtype: type[np.floating[Any]],
@@ -81,14 +86,14 @@ def initial_values(
     try:
         plan = make_plan(model.initial, wanted.values())
         found = Executable(plan, {}, dtype, seed, in_numbers=in_numbers).run({})
-        return {path: found[node] for path, node in wanted.items()}
+        return {path: _row_by_row(found[node]) for path, node in wanted.items()}
     except GraphlangError:
         pass  # one by one, to say whose start it is
     computed: dict[str, Any] = {}
     for path, node in wanted.items():
         executable = Executable(make_plan(model.initial, [node]), {}, dtype, seed, in_numbers=in_numbers)
         try:
-            computed[path] = executable.run({})[node]
+            computed[path] = _row_by_row(executable.run({})[node])
         except GraphlangError as error:
             leaf = model.by_path.get(path)
             problems = Problems()

@@ -89,6 +89,31 @@ def test_eval_refuses_a_class_that_was_not_learned(capsys: Captured) -> None:
     assert "`ant`, `cat`, `dog`" in told
 
 
+def test_training_on_other_data_numbers_its_classes_as_the_files_own(capsys: Captured) -> None:
+    Path("two.csv").write_text("a,b,kind\n1,0,dog\n2,0,dog\n0,1,cat\n0,3,cat\n")
+    assert main(["train", "m.graph", "-q", "--data", "two.csv", "--epochs", "60", "-o", "two.npz"]) == 0
+    capsys.readouterr()
+    assert main(["eval", "m.graph", "--weights", "two.npz", "--data", "two.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["all"]["accuracy"] == 1
+    Path("new.csv").write_text("a,b,kind\n1,0,cow\n")
+    assert main(["train", "m.graph", "--data", "new.csv"]) == 1
+    assert "`cow`, which is no class of `d`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("-1", "there is no class -1"), ("3", "there is no class 3"), ("9", "there is no class 9")],
+)
+def test_a_label_that_is_no_class_is_refused_before_anything_is_trained(
+    label: str, said: str, capsys: Captured
+) -> None:
+    Path("rows.csv").write_text(f"a,b,kind\n1,0,1\n0,1,2\n1,2,{label}\n")
+    assert main(["train", "m.graph"]) == 1
+    told = capsys.readouterr().err
+    assert "E0806" in told and "picks one of 3 classes, 0 to 2" in told and said in told
+    assert ("counted from 0" in told) == (label == "3")
+
+
 def test_eval_without_weights_says_so(capsys: Captured) -> None:
     assert main(["eval", "m.graph"]) == 0
     assert "No --weights: these are the numbers of the untrained model." in capsys.readouterr().err

@@ -83,6 +83,15 @@ CASES: dict[str, str] = {
     "clip_and_schedule": SPIRAL + "  clip = 0.3\n optimizer = adamw\n schedule = cosine(warmup = 1) }\n",
     "holdout": SPIRAL + "  holdout = 0.3\n batch = 7 }\n",
     "patience": SPIRAL + "  holdout = 0.5\n optimizer = sgd(lr = 2.5)\n patience = 1\n epochs = 9 }\n",
+    # Draws that lie in memory column by column: products sum them in another order.
+    "orthogonal": SPIRAL.replace(
+        "s = x -> dense(5, tanh)",
+        "layer cell = gru_cell()\nh = dense(x, 32)\nfor k in 1..2 { h = cell(x, h) }\ns = h",
+    )
+    + "  batch = 32 }\n",
+    "tilted": "init tilted() = normal(0, 0.3).T\n" + SPIRAL.replace(
+        "s = x", "param Q: [33, 33] ~ tilted()\ns = tanh((x -> dense(33)) @ Q)"
+    ) + "  batch = 32 }\n",
     "one_at_a_time": SPIRAL + "  batch = 1\n seed = 7 }\n",
     "all_at_once": SPIRAL + "  batch = all }\n",
     "in_order": SPIRAL + "  shuffle = false\n batch = 16\n holdout = 0.1 }\n",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import graphlang
+from graphlang.diagnostics import GraphlangError
 from graphlang.run.gradcheck import EntryCheck, check_all, checked_paths
 
 
@@ -73,6 +74,11 @@ f = cost(x)
 output f
 """
     assert verdicts(text)["x"] == "wrong"
+
+
+def test_a_negative_label_is_refused_instead_of_being_another_class_backward_than_forward() -> None:
+    with pytest.raises(GraphlangError, match="there is no class -1"):
+        verdicts("input s = [1, 2, 3]\ninput y: int = -1\nf = cross_entropy(s, y)\noutput f")
 
 
 def test_a_wrong_gradient_at_a_kink_is_still_wrong() -> None:
