@@ -72,6 +72,7 @@ def execute(options: argparse.Namespace) -> int:
             suggestion="Leave it out, or `--infer` and `--of` if the file has a train block.",
         )
         common.stop_on_errors(problems)
+    _refuse_what_scripts_take(options, is_training=is_training)
     if options.infer:
         script = _inference(options, loaded.model, folder)
     elif is_training:
@@ -80,6 +81,25 @@ def execute(options: argparse.Namespace) -> int:
         script = _evaluation(options, loaded.model, folder)
     common.write(options.output, script)
     return 0
+
+
+def _refuse_what_scripts_take(options: argparse.Namespace, *, is_training: bool) -> None:
+    """Refuse what only decides the numbers in a picture: a script is given it when it runs, if at all."""
+    problems = Problems()
+    for name in ("weights", "feed", "rows"):
+        value = getattr(options, name)
+        if value is None:
+            continue
+        advice = None
+        if name != "rows" and not is_training:
+            advice = f"Give it to the script: `python script.py --{name} {value}`."
+        problems.error(
+            "E0917",
+            None,
+            f"`--{name}` changes nothing about the script that is written.",
+            suggestion=advice,
+        )
+    common.stop_on_errors(problems)
 
 
 def _learns(model: Model) -> bool:

@@ -234,6 +234,23 @@ def test_only_a_script_that_trains_has_a_compiled_step(options: list[str], capsy
     assert not Path("s.py").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (["--infer", "--weights", "w.npz"], True),
+        (["--weights", "w.npz"], False),
+        (["--of", "loss", "--rows", "3"], False),
+    ],
+)
+def test_what_a_script_is_given_when_it_runs_is_not_an_option_of_the_export(
+    options: list[str], advice: bool, capsys: Captured
+) -> None:
+    assert main(["export", "m.graph", "--to", "numpy", *options]) == 1
+    told = capsys.readouterr()
+    assert "changes nothing about the script" in told.err and not told.out
+    assert ("python script.py --weights w.npz" in told.err) == advice
+
+
 def test_a_surface_needs_a_place_to_go(capsys: Captured) -> None:
     assert main(["plot", "m.graph", "--surface"]) == 1
     assert "`--surface` takes one .graph file and the picture to write." in capsys.readouterr().err
