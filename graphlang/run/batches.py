@@ -7,6 +7,7 @@ of an epoch, and an exported script draws the same batches.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from graphlang.types.tensor import DType
 Inputs = dict[str, np.ndarray]
 # Rows of an epoch that are put in order all at once take at most so many bytes.
 _IN_ORDER_BYTES = 1 << 25
+# Of rows that are not in memory so many tell one file from another.
+_SAMPLED = 256
 
 
 class Feed:
@@ -64,6 +67,7 @@ class Feed:
         self._whole: Inputs | None = None
         self._lines: dict[str, str] = {}
         self._row_bytes: int | None = None
+        self._digest: str | None = None
         self.count = 0
         if rows is not None and spec is not None:
             self.count = rows.count
@@ -120,6 +124,20 @@ class Feed:
     def is_in_memory(self) -> bool:
         """Whether all rows are held as arrays."""
         return self._rows is None or self._whole is not None
+
+    def digest(self) -> str:
+        """A fingerprint of all rows that are in memory, or of some that are read as they are needed."""
+        if self._digest is None:
+            arrays = self._whole
+            if arrays is None:
+                some = np.unique(np.linspace(0, max(0, self.count - 1), _SAMPLED).astype(np.int64))
+                arrays = self._of_rows(some[: self.count])
+            found = blake2b(digest_size=16)
+            for path, array in sorted(arrays.items()):
+                found.update(f"{path} {array.dtype} {array.shape}".encode())
+                found.update(array.data)
+            self._digest = found.hexdigest()
+        return self._digest
 
     def row_bytes(self) -> int:
         """What one row takes in memory."""

@@ -198,6 +198,7 @@ def _identity(trainer: Trainer) -> dict[str, Any]:
         "graph": _digest(trainer.step),
         "settings": settings,
         "examples": trainer.feed.count,
+        "data": trainer.feed.digest(),
         "dtype": np.dtype(trainer.dtype).name,
     }
 
@@ -210,6 +211,8 @@ def _differing(meta: Mapping[str, Any], trainer: Trainer) -> str | None:
         return f"it was computed in {meta.get('dtype')}, this one in {mine['dtype']}"
     if meta.get("examples") != mine["examples"]:
         return f"the data had {meta.get('examples')} rows, now they have {mine['examples']}"
+    if meta.get("data", mine["data"]) != mine["data"]:
+        return "the data had other numbers"
     other = meta.get("settings")
     for name, value in mine["settings"].items():
         found = other.get(name) if isinstance(other, dict) else None

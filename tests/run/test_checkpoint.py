@@ -264,6 +264,8 @@ def test_other_data_are_refused(folder) -> None:
     path, _ = written(folder, 7)
     points(folder, 24)
     assert "the data had 23 rows, now they have 24" in refusal(path, run_of(folder)).message
+    points(folder, 23, seed=5)
+    assert "the data had other numbers" in refusal(path, run_of(folder)).message
 
 
 def rewritten(path: str, change: dict[str, Any], arrays: dict[str, np.ndarray] | None = None) -> None:
