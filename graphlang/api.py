@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Severity
+from graphlang.elaborate.settings import unknown_settings
 from graphlang.files import replace_file
 from graphlang.graph.model import Model as Elaborated
 from graphlang.records import Record, field
@@ -117,10 +118,10 @@ class Model:
 
     def run(
         self,
-        feed: Mapping[str, Any] | str | None = None,
+        feed: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         *,
         of: str | None = None,
-        weights: Mapping[str, Any] | str | None = None,
+        weights: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         seed: int | None = None,
         dtype: str = "float64",
         every_node: bool = False,
@@ -130,12 +131,13 @@ class Model:
 
         Parameters
         ----------
-        feed : mapping of str to array-like, or str, optional
+        feed : mapping of str to array-like, or path, optional
             Inputs by name, or a file of them (.npz, .json, .csv).
         of : str, optional
             The scalar to differentiate; by default the train block's `minimize`, else the only output.
-        weights : mapping of str to array-like, or str, optional
-            Parameters by path, or a file of them (.npz, .safetensors); the others start as the file says.
+        weights : mapping of str to array-like, or path, optional
+            Parameters by path, of which some may be left out, to start as the model says; or a file of all
+            (.npz, .safetensors).
         seed : int, optional
             Seed of everything random.
         dtype : {"float64", "float32"}
@@ -148,16 +150,20 @@ class Model:
         ------
         GraphlangError
             When an input is missing or does not fit, or a value cannot be computed.
+        ValueError
+            For another `dtype`.
         """
+        if dtype not in ("float64", "float32"):
+            raise ValueError(f'a model is computed in "float64" or "float32", not {dtype!r}')
         prepared = pipeline.prepare(self._elaborated, **self._given(feed, of, weights, seed, inputs))
         return _run(prepared.evaluate(dtype=dtype, every_node=every_node))
 
     def function(
         self,
-        feed: Mapping[str, Any] | str | None = None,
+        feed: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         *,
         of: str | None = None,
-        weights: Mapping[str, Any] | str | None = None,
+        weights: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         seed: int | None = None,
         jit: bool = False,
         **inputs: Any,
@@ -199,11 +205,13 @@ class Model:
         fed = {**(feed if isinstance(feed, Mapping) else {}), **inputs}
         return {
             "of": of,
-            "feed": feed if isinstance(feed, str) else None,
+            "feed": None if feed is None or isinstance(feed, Mapping) else os.fspath(feed),
             "fed": {k: np.asarray(v) for k, v in fed.items()},
             "weights": {k: np.asarray(v) for k, v in weights.items()}
             if isinstance(weights, Mapping)
-            else weights,
+            else None
+            if weights is None
+            else os.fspath(weights),
             "seed": seed,
         }
 
@@ -332,6 +340,8 @@ def parse(text: str, name: str = "<text>", **settings: Any) -> Model:
 def _compiled(source: SourceFile, settings: Mapping[str, Any]) -> Model:
     overrides = {k: _plain(v) for k, v in settings.items()}
     outcome = pipeline.compile_source(source, overrides=overrides)
+    if outcome.ok:
+        unknown_settings(outcome.value, overrides, outcome.problems, option="")
     if not outcome.ok:
         raise GraphlangError(outcome.problems)
     return Model(outcome.value, source, list(outcome.problems))

@@ -340,12 +340,14 @@ def _from_data(model: Model, spec: DataSpec, rows: int | None, problems: Problem
 
 
 def weights_of(model: Model, weights: str | Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
-    """Parameters and states from a file or by path, fitted to the model; empty for None."""
+    """Parameters and states fitted to the model: all from a file, or some by path; empty for None."""
     if weights is None:
         return {}
     from graphlang.run import weights as stored
 
-    found = stored.read_weights(weights, problems) if isinstance(weights, str) else dict(weights)
+    if not isinstance(weights, str):
+        return stored.fit_weights(model, weights, problems, is_partial=True)
+    found = stored.read_weights(weights, problems)
     return stored.fit_weights(model, found, problems) if found else {}
 
 

@@ -43,8 +43,10 @@ def _value(name: str, text: str, problems: Problems) -> Any:
     return found.value.consts.get(name)
 
 
-def unknown_settings(model: Model, given: Mapping[str, Any], problems: Problems) -> None:
-    """Report settings that name neither a constant nor an input of the file."""
+def unknown_settings(
+    model: Model, given: Mapping[str, Any], problems: Problems, *, option: str = "--set "
+) -> None:
+    """Report settings that name neither a constant nor an input of the file; `option` is how they are given."""
     known = [*model.consts, *model.inputs]
     for name in given:
         if name in known:
@@ -53,7 +55,7 @@ def unknown_settings(model: Model, given: Mapping[str, Any], problems: Problems)
         problems.error(
             "E0910",
             None,
-            f"`--set {name}=…`: the file has no constant and no input called `{name}`.",
+            f"`{option}{name}=…`: the file has no constant and no input called `{name}`.",
             notes=[f"It has: {', '.join(known)}."] if known else ["It has none."],
             suggestion=f"Did you mean `{meant}`?" if meant else None,
         )

@@ -54,8 +54,10 @@ def read_weights(path: str, problems: Problems) -> dict[str, np.ndarray]:
     return arrays or {}
 
 
-def fit_weights(model: Model, weights: Mapping[str, np.ndarray], problems: Problems) -> dict[str, np.ndarray]:
-    """Give every parameter and state of a model its array.
+def fit_weights(
+    model: Model, weights: Mapping[str, np.ndarray], problems: Problems, *, is_partial: bool = False
+) -> dict[str, np.ndarray]:
+    """Give every parameter and state of a model its array, or some of them if `is_partial`.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def fit_weights(model: Model, weights: Mapping[str, np.ndarray], problems: Probl
     unknown = [name for name in weights if name not in kept]
     missing = {path: node for path, node in kept.items() if path not in weights}
     _report_unknown(unknown, kept, missing, problems)
-    _report_missing(missing, problems)
+    if not is_partial:
+        _report_missing(missing, problems)
     fitting: dict[str, np.ndarray] = {}
     for path, node in kept.items():
         if path in weights:
