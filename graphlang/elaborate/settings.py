@@ -46,7 +46,7 @@ def _value(name: str, text: str, problems: Problems) -> Any:
 def unknown_settings(
     model: Model, given: Mapping[str, Any], problems: Problems, *, option: str = "--set "
 ) -> None:
-    """Report settings that name neither a constant nor an input of the file; `option` is how they are given."""
+    """Report settings that name neither a constant nor an input of the file; `option` stands before them."""
     known = [*model.consts, *model.inputs]
     for name in given:
         if name in known:
