@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -185,6 +186,19 @@ def free_sizes(settings: Iterable[str], model: Model) -> dict[str, int]:
 
 
 # --- writing -------------------------------------------------------------------------------------
+
+
+def spare(read: Iterable[str | None], written: Iterable[str | None]) -> None:
+    """Refuse to write over what the command reads, or two things to one place; raises GraphlangError."""
+    inputs = [path for path in read if path and os.path.exists(path)]
+    outputs = [path for path in written if path and path != "-"]
+    problems = Problems()
+    for k, path in enumerate(outputs):
+        if os.path.exists(path) and any(os.path.samefile(path, other) for other in inputs):
+            problems.error("E0912", None, f"`{path}` is read by this command, so it is not written over.")
+        elif os.path.abspath(path) in map(os.path.abspath, outputs[:k]):
+            problems.error("E0912", None, f"Two things are to be written to `{path}`.")
+    stop_on_errors(problems)
 
 
 def write(path: str, content: str | bytes) -> None:

@@ -99,8 +99,18 @@ def _dispatch(arguments: list[str]) -> int:
         given, unknown = parser.parse_known_args(arguments[1:])
         if unknown:
             _refuse(parser, unknown[0])
+        _spare_what_is_read(given)
         return int(module.execute(given))
     return _top(arguments)
+
+
+def _spare_what_is_read(given: argparse.Namespace) -> None:
+    from graphlang.cli.common import spare
+
+    read, written = ("file", "data", "feed"), ("output", "log", "plot", "steps")
+    paths = {name: path for name, path in vars(given).items() if isinstance(path, str)}
+    if any(name in paths for name in written):
+        spare(map(paths.get, read), map(paths.get, written))
 
 
 def _top(arguments: list[str]) -> int:

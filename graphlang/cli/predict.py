@@ -45,6 +45,8 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     kind = _kind(options.output)
     inference = prepared(options, lambda model: _wanted(model, options.node))
+    if inference.rows is not None:
+        common.spare([inference.rows.file], [options.output])
     found = inference.evaluator.outputs(inference.values, inference.every_row)
     results = {name: np.asarray(value) for name, value in found.items()}
     results |= _classes(inference, results)

@@ -150,6 +150,8 @@ def _prepared(options: argparse.Namespace) -> Training:
     )
     unknown_settings(training.trainer.step.model, overrides, problems)
     common.stop_on_errors(problems)
+    if training.rows is not None:
+        common.spare([training.rows.file], (options.output, options.log, options.plot))
     return training
 
 
@@ -339,7 +341,7 @@ class _Run:
         write_weights(path, progress.best or last, problems)
         common.stop_on_errors(problems)
         common.remark(self.options, f"Wrote {path}.")
-        if progress.best is not None and progress.best_epoch != progress.epoch:
+        if progress.best is not None:
             stem, ending = os.path.splitext(path)
             write_weights(f"{stem}.last{ending}", last, problems)
             common.stop_on_errors(problems)

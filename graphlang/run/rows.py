@@ -65,6 +65,11 @@ class Rows(Record):
     source: StreamedTable | None = None
 
     @property
+    def file(self) -> str | None:
+        """The path of the file that they are from, if they are from one."""
+        return path_of(self.spec) if self.spec.path else None
+
+    @property
     def is_in_memory(self) -> bool:
         """Whether every line was computed at once."""
         return self.source is None

@@ -146,6 +146,27 @@ def test_predict_writes_scores_and_classes_as_csv(capsys: Captured) -> None:
     assert [row["s.class"] for row in rows] == ["cat", "dog", "ant", "cat", "dog", "ant", "cat", "cat"]
 
 
+NEVER_WRITTEN = [
+    ["train", "m.graph", "--epochs", "1", "--log", "m.graph"],
+    ["train", "m.graph", "--epochs", "1", "--log", "rows.csv"],
+    ["train", "m.graph", "--epochs", "1", "--log", "q.npz", "-o", "./q.npz"],
+    ["export", "m.graph", "--to", "numpy", "-o", "m.graph"],
+    ["grad", "m.graph", "-o", "m.graph"],
+    ["predict", "m.graph", "--weights", "w.npz", "-o", "rows.csv"],
+    ["predict", "m.graph", "--weights", "w.npz", "--data", "other.csv", "-o", "other.csv"],
+]
+
+
+@pytest.mark.parametrize("arguments", NEVER_WRITTEN, ids=" ".join)
+def test_what_a_command_reads_is_not_written_over(arguments: list[str], capsys: Captured) -> None:
+    Path("other.csv").write_text(ROWS)
+    assert main(arguments) == 1
+    told = capsys.readouterr().err
+    assert "E0912" in told and ("is read by this command" in told or "Two things" in told)
+    assert Path("m.graph").read_text() == MODEL
+    assert Path("rows.csv").read_text() == Path("other.csv").read_text() == ROWS
+
+
 @pytest.mark.parametrize("kind", ["npz", "json", "csv"])
 def test_predict_needs_no_labels(kind: str) -> None:
     Path("new.csv").write_text("a,b\n1,0\n0,3\n")
