@@ -168,8 +168,25 @@ class Feed:
     def _typed(self, path: str, array: np.ndarray) -> np.ndarray:
         dtype = self._model.by_path[path].type.dtype
         kind = {DType.FLOAT: self._dtype, DType.INT: np.int64, DType.BOOL: np.bool_}[dtype]
-        # `ascontiguousarray` would make a vector of a number.
-        return np.asarray(array, dtype=kind, order="C")
+        with np.errstate(over="ignore"):
+            # `ascontiguousarray` would make a vector of a number.
+            typed: np.ndarray = np.asarray(array, dtype=kind, order="C")
+        if typed.dtype != array.dtype and typed.dtype.kind == "f" and not np.isfinite(typed).all():
+            self._check_range(path, array, typed)
+        return typed
+
+    def _check_range(self, path: str, array: np.ndarray, typed: np.ndarray) -> None:
+        """Refuse numbers that the precision of the run has no place for."""
+        large = array[np.isfinite(array) & ~np.isfinite(typed)]
+        if large.size:
+            problems = Problems()
+            problems.error(
+                "E0806",
+                self._model.by_path[path].span,
+                f"`{path}` is fed {large.flat[0]:g}, which is too large for {typed.dtype}.",
+                suggestion="Scale it in the data block, or compute with `--dtype float64`.",
+            )
+            raise GraphlangError(problems)
 
 
 # --- order ---------------------------------------------------------------------------------------------

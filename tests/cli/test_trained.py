@@ -114,6 +114,15 @@ def test_a_label_that_is_no_class_is_refused_before_anything_is_trained(
     assert ("counted from 0" in told) == (label == "3")
 
 
+@pytest.mark.parametrize("command", ["train", "eval", "predict"])
+def test_a_number_beyond_the_precision_of_the_run_is_refused(command: str, capsys: Captured) -> None:
+    Path("rows.csv").write_text("a,b,kind\n1e300,0,cat\n0,1,dog\n1,1,ant\n")
+    assert main([command, "m.graph"]) == 1
+    told = capsys.readouterr().err
+    assert "`x` is fed 1e+300, which is too large for float32" in told and "RuntimeWarning" not in told
+    assert main([command, "m.graph", "--dtype", "float64"]) == 0
+
+
 def test_eval_without_weights_says_so(capsys: Captured) -> None:
     assert main(["eval", "m.graph"]) == 0
     assert "No --weights: these are the numbers of the untrained model." in capsys.readouterr().err
