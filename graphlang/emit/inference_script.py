@@ -27,9 +27,9 @@ from graphlang.ops import registry
 from graphlang.records import replace
 
 _OWN = (
-    "np argparse csv json os re sys zipfile FLOAT INPUTS SHAPES OUTPUTS WHOLE inputs params values seed"
+    "np argparse csv json os re sys zipfile FLOAT INPUTS SHAPES OUTPUTS inputs params values seed"
     " parameters forward save write plain main data read_feed read_digits"
-    " read_table column columns along"
+    " read_table numbers parsed place column columns whole read_weights along"
 )
 _FILES = ("csv", "npz", "npy")
 
@@ -100,6 +100,7 @@ def inference_script(
     imports |= {t for t in helpers if t.startswith("import ")} | {"import csv"}
     save = save_function(n.path for n in outputs)
     imports |= {"import zipfile"} if "zipfile." in save else set()
+    imports |= {"import os", "import sys"}
     head = [
         _docstring(model),
         numpy_main.imports(imports, has_inputs=True),
@@ -115,6 +116,7 @@ def inference_script(
         "\n".join(forward),
         numpy_main.PLAIN,
         numpy_main.FEED if part.inputs else "",
+        numpy_main.WEIGHTS if part.initial_of else "",
         save,
         _WRITE,
         "\n".join(
@@ -182,6 +184,9 @@ def _main(part: Model, has_data: bool, data: DataSpec | None, seed: int, draws: 
         yield f'parser.add_argument("--seed", type=int, default={seed}, help="seed of all draws")'
     yield f'{told}-o", "--output", metavar="FILE", help="write the outputs: .npz, .json or .csv")'
     yield "options = parser.parse_args()"
+    if part.initial_of or draws:
+        yield from numpy_main.CHECK_SEED
+    yield from numpy_main.checked_folder("output")
     arguments = []
     if part.inputs:
         arguments.append("inputs")
@@ -190,7 +195,7 @@ def _main(part: Model, has_data: bool, data: DataSpec | None, seed: int, draws: 
             yield "if not options.feed:"
             rows = "data(options.data)" if has_file else "data()"
             yield f"    inputs.update({rows})"
-        yield from ("if options.feed:", "    inputs.update(read_feed(options.feed))")
+        yield from numpy_main.FED
         yield f"missing = [name for name in [{', '.join(map(quoted, part.inputs))}] if name not in inputs]"
         yield "if missing:"
         yield "    parser.exit(1, f\"no value for {', '.join(missing)}: feed it with --feed FILE\\n\")"
@@ -198,8 +203,7 @@ def _main(part: Model, has_data: bool, data: DataSpec | None, seed: int, draws: 
         arguments.append("params")
         yield "params = parameters(options.seed)"
         yield "if options.weights:"
-        yield "    with np.load(options.weights) as arrays:"
-        yield "        params = {path: np.asarray(arrays[path], params[path].dtype) for path in params}"
+        yield "    params = read_weights(options.weights, params)"
     if draws:
         arguments.append("options.seed")
     yield 'with np.errstate(all="ignore"):'

@@ -48,7 +48,7 @@ def read_feed(path):
     else:
         with open(path, encoding="utf-8-sig", newline="") as file:
             lines = [line for line in file.read().splitlines() if line.strip()]
-        delimiter = max(",;\\t", key=lines[0].count)
+        delimiter = max(",;\\t", key="".join(lines[:1]).count)
         rows = list(csv.reader(lines, delimiter=delimiter))
         parts = {}
         for column in zip(*rows):
@@ -62,6 +62,39 @@ def read_feed(path):
         if name in found and np.size(found[name]) == 1:
             found[name] = np.full(shape, np.reshape(found[name], ()))
     return found'''
+
+
+WEIGHTS = '''\
+def read_weights(path, params):
+    """The parameters as a file has them."""
+    import zipfile  # only here: NumPy too imports it when it reads such a file
+
+    try:
+        with np.load(path) as arrays:
+            found = {name: arrays[name] for name in params if name in arrays}
+    except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        sys.exit(f"{path}: {getattr(error, 'strerror', None) or error}")
+    bad = [name for name in params if name not in found or found[name].shape != np.shape(params[name])]
+    if bad:
+        sys.exit(f"{path} has nothing that fits {', '.join(bad)}")
+    return {name: np.asarray(found[name], params[name].dtype) for name in params}'''
+
+FED = (
+    "if options.feed:",
+    "    try:",
+    "        inputs.update(read_feed(options.feed))",
+    "    except (EOFError, OSError, ValueError, csv.Error) as error:",
+    "        parser.exit(1, f\"{options.feed}: {getattr(error, 'strerror', None) or error}\\n\")",
+)
+CHECK_SEED = ("if options.seed < 0:", '    parser.error("--seed is a whole number from 0")')
+
+
+def checked_folder(*names: str) -> Iterator[str]:
+    """What says before the work that a file could not be written."""
+    paths = ", ".join(f"options.{name}" for name in names)
+    yield f"for path in ({paths}{',' if len(names) == 1 else ''}):"
+    yield '    if path and not os.path.isdir(os.path.dirname(path) or "."):'
+    yield '        parser.error(f"{path} cannot be written: there is no folder {os.path.dirname(path)}")'
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +122,8 @@ def functions(model: Model, features: Features, seed: int) -> list[str]:
     parts.append(PLAIN)
     if model.inputs:
         parts.append(FEED)
+    if model.initial_of:
+        parts.append(WEIGHTS)
     body = [
         '"""Compute and print every value and gradient."""',
         *_options(model, features, seed),
@@ -118,6 +153,8 @@ def _options(model: Model, features: Features, seed: int) -> Iterator[str]:
     if model.initial_of or features.draws:
         yield f'parser.add_argument("--seed", type=int, default={seed}, help="seed of all draws")'
     yield "options = parser.parse_args()"
+    if model.initial_of or features.draws:
+        yield from CHECK_SEED
 
 
 def _computing(model: Model, features: Features) -> Iterator[str]:
@@ -127,7 +164,7 @@ def _computing(model: Model, features: Features) -> Iterator[str]:
         yield "inputs = dict(INPUTS)"
         if features.data:
             yield from ("if not options.feed:", "    inputs.update(data())")
-        yield from ("if options.feed:", "    inputs.update(read_feed(options.feed))")
+        yield from FED
         yield f"missing = [name for name in {_list(model.inputs)} if name not in inputs]"
         yield "if missing:"
         yield "    parser.exit(1, f\"no value for {', '.join(missing)}: feed it with --feed FILE\\n\")"
@@ -135,8 +172,7 @@ def _computing(model: Model, features: Features) -> Iterator[str]:
         arguments.append("params")
         yield "params = parameters(options.seed)"
         yield "if options.weights:"
-        yield "    with np.load(options.weights) as arrays:"
-        yield "        params = {path: np.asarray(arrays[path], params[path].dtype) for path in params}"
+        yield "    params = read_weights(options.weights, params)"
     if features.draws:
         arguments.append("options.seed")
     yield 'with np.errstate(all="ignore"):'

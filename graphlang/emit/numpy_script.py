@@ -20,11 +20,12 @@ from graphlang.emit.formulas import uses_of
 from graphlang.emit.kernels import Kernels
 from graphlang.emit.number_functions import PREFIX
 from graphlang.emit.numpy_block import Block, Home
-from graphlang.emit.numpy_data import data_function
+from graphlang.emit.numpy_data import data_function, generated_function
 from graphlang.emit.numpy_functions import Functions, in_order
 from graphlang.emit.numpy_sizes import FreeSizes
 from graphlang.emit.python_text import NUMPY, array_text, dict_text, tuple_text
 from graphlang.emit.writer import Names, data_path, quoted, without_result
+from graphlang.generators import GENERATORS
 from graphlang.graph.dag import ancestors
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
@@ -34,9 +35,10 @@ from graphlang.types.tensor import DType
 
 # Names that the script has a use for itself.
 _OWN = (
-    "np argparse csv json os re math string NODES INPUTS SHAPES WHOLE inputs params values seed"
+    "np argparse csv json os re sys math string zipfile NODES INPUTS SHAPES inputs params values seed"
     " gradients parameters forward backward expectations holds failure brief nested plain data main read_feed"
-    " read_digits read_table column columns math power positive negative"
+    " read_digits read_table numbers parsed place column columns whole read_weights along math power positive"
+    " negative"
 )
 # The formula of one parameter's start may be this long.
 _MAX_START = 160
@@ -67,6 +69,7 @@ def numpy_script(model: Model, *, folder: str = ".", seed: int = 0) -> str:
     features = numpy_main.Features(bool(computing[1]), bool(computing[2]), bool(data), functions.draws)
     helpers = [text for text in kernels.definitions.values() if text]
     needs |= {text for text in helpers if text.startswith("import ")}
+    needs |= {"import sys"} if model.initial_of else set()
     head = [
         _docstring(model),
         numpy_main.imports(needs, has_inputs=bool(model.inputs)),
@@ -84,7 +87,7 @@ def numpy_script(model: Model, *, folder: str = ".", seed: int = 0) -> str:
 
 def _reserved() -> set[str]:
     ops = registry.all_ops()
-    taken = {*_OWN.split(), *ops, *(PREFIX + name for name in ops)}
+    taken = {*_OWN.split(), *GENERATORS, *ops, *(PREFIX + name for name in ops)}
     return {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *taken}
 
 
@@ -163,6 +166,9 @@ def _data(model: Model, folder: str, kernels: Kernels) -> tuple[list[str], set[s
     spec = _data_of(model)
     if spec is None:
         return [], set()
+    if spec.kind in GENERATORS:
+        rows = generated_function(model, spec, kernels)
+        return rows, {"import sys"} if any("sys." in text for text in rows) else set()
     return data_function(model, spec, data_path(spec, folder), kernels)
 
 

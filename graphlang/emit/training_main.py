@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from graphlang.emit.numpy_main import checked_folder
 from graphlang.emit.training_loop import Plan, indented
 from graphlang.emit.writer import quoted
 
@@ -54,6 +55,7 @@ def main_function(plan: Plan) -> str:
         '    parser = argparse.ArgumentParser(description=__doc__.split("\\n")[0])',
         *indented(_options(plan)),
         "    options = parser.parse_args()",
+        *indented(_checks(plan)),
         "    # Values that overflow are found by `check`.",
         '    np.seterr(all="ignore")',
         "    FLOAT = np.float64 if options.gradcheck else np.dtype(options.dtype).type",
@@ -80,6 +82,18 @@ def _options(plan: Plan) -> Iterator[str]:
         'parser.add_argument("--gradcheck", action="store_true",'
         ' help="compare the gradients with finite differences")'
     )
+
+
+def _checks(plan: Plan) -> Iterator[str]:
+    """What can be said of the options before anything is computed."""
+    yield "if options.epochs < 0 or options.seed < 0:"
+    yield '    parser.error("--epochs and --seed are whole numbers from 0")'
+    if plan.has_data:
+        yield "if options.batch is not None and options.batch < 1:"
+        yield '    parser.error("--batch is a whole number from 1, or all")'
+    yield 'if options.output and not options.output.lower().endswith(".npz"):'
+    yield '    parser.error(f"{options.output} does not end in .npz")'
+    yield from checked_folder("output", "log")
 
 
 def _run(plan: Plan) -> Iterator[str]:

@@ -43,10 +43,11 @@ from graphlang.records import replace
 # Names that the script has a use for itself.
 _OWN = (
     "np argparse csv gc json math os re sys time zipfile FLOAT EPOCHS BATCH HOLDOUT PATIENCE SEED"
-    " REPORTED EVALUATED UPDATED UPDATES INPUTS LEARNED WHOLE inputs params values seed gradients gradient"
+    " REPORTED EVALUATED UPDATED UPDATES INPUTS LEARNED inputs params values seed gradients gradient"
     " weight rate total factor parameters forward infer backward clip_gradients schedule states update"
     " split_rows batches evaluate train faded all_finite check write_log gradcheck save main compiled"
-    " partial data read_digits read_table column columns epoch_line along"
+    " partial data read_digits read_table numbers parsed place column columns whole epoch_line"
+    " along"
 )
 _FILES = ("csv", "npz", "npy")
 
@@ -304,15 +305,13 @@ class _Script:
             _START if plan.fast is None else _FAST_START,
         ]
         imports = {t for t in texts if t.startswith("import ")} | self.rows.imports
-        imports |= {"import argparse", "import math", "import sys", "import time"}
-        imports |= {"import os"} if plan.watches else set()
+        imports |= {"import argparse", "import math", "import os", "import sys", "import time"}
         if any("partial(" in text for text in computing):
             imports.add("from functools import partial")
         if "zipfile." in save:
             imports.add("import zipfile")
         imports |= set() if plan.fast is None else {"import gc"}
         has_one_thread = suits_one_thread(self.step, self.settings.batch)
-        imports |= {"import os"} if has_one_thread else set()
         learned = "# The parameters that are learned.\nLEARNED = " + tuple_text(tuple(self.step.gradients))
         head = [
             self._docstring(),
