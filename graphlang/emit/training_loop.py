@@ -105,7 +105,7 @@ class Plan:
     @property
     def result(self) -> str:
         """What `train` returns."""
-        return "best, best_epoch, params, epoch" if self.watches else "params"
+        return "best, params" if self.watches else "params"
 
 
 def constants(plan: Plan, inputs: Mapping[str, str]) -> list[str]:
@@ -244,7 +244,7 @@ def _train(plan: Plan) -> str:
     arguments = "examples, epochs, batch, seed, log" if plan.has_data else "epochs, seed, log"
     lines = [
         f"def train({arguments}):",
-        '    """Learn; gives the parameters of the best epoch and its number, then those of the last."""'
+        '    """Learn; gives the parameters of the best epoch, then those of the last."""'
         if plan.watches
         else '    """Learn; gives the parameters at the end."""',
         *indented(_before(plan)),
@@ -282,7 +282,7 @@ def _before(plan: Plan) -> Iterator[str]:
     if plan.holds_out:
         yield "held_out = {name: array[held] for name, array in examples.items()}"
     if plan.watches:
-        yield "step = epoch = best_epoch = 0"
+        yield "step = best_epoch = 0" if plan.patience is not None else "step = 0"
         yield "best, best_loss = None, math.inf"
     elif plan.has_data:
         yield "step = 0"
@@ -449,7 +449,7 @@ def _after_epoch(plan: Plan) -> Iterator[str]:
     yield f"    write_log(log, {done}, step, loss, means, {holdout}, time.monotonic() - started)"
     if plan.patience is None and plan.holds_out:
         yield 'if holdout is not None and holdout["loss"] < best_loss:'
-        yield f'    best, best_loss, best_epoch = {_kept(plan)}, holdout["loss"], epoch'
+        yield f'    best, best_loss = {_kept(plan)}, holdout["loss"]'
     elif plan.watches:
         if plan.holds_out:
             yield 'watched = loss if holdout is None else holdout["loss"]'

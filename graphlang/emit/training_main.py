@@ -109,14 +109,14 @@ def _run(plan: Plan) -> Iterator[str]:
     arguments.append("options.epochs")
     if plan.has_data:
         arguments.append("options.batch")
-    result = "best, best_epoch, last, epoch" if plan.watches else "params"
+    result = "best, last" if plan.watches else "params"
     yield f"{result} = train({', '.join([*arguments, seed])}, options.log)"
     yield "if options.output:"
     if not plan.watches:
         yield "    save(options.output, params)"
         return
     yield "    save(options.output, best or last)"
-    yield "    if best and best_epoch != epoch:"
+    yield "    if best:"
     yield '        save(os.path.splitext(options.output)[0] + ".last.npz", last)'
 
 
