@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphlang.diagnostics import Label
-from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.scopes import Binding, Env
+from graphlang.elaborate.unknown import parameter_hint
 from graphlang.elaborate.values import (
     BAD,
     CALLABLES,
@@ -136,14 +136,13 @@ def count_arguments(number: int) -> str:
 
 
 def _unknown_parameter(ctx: Context, name: str, names: list[str], key: str, span: Span, where: Span) -> None:
-    meant = nearest(key, names)
     ctx.error(
         "E0505",
         key_span(key, span),
         f"`{name}` has no parameter `{key}`.",
         related=[Label(where, "defined here")],
         notes=[f"It has: {', '.join(names)}."] if names else ["It has none."],
-        suggestion=f"Did you mean `{meant}`?" if meant else None,
+        suggestion=parameter_hint(key, names),
     )
 
 
