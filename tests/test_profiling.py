@@ -163,3 +163,14 @@ def test_the_picture_is_hottest_where_it_takes_longest(
 def test_a_size_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", str(EXAMPLES / "digits_mlp.graph"), "--size", "M=3"]) == 1
     assert "does not name a free size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["-2", "1.5", "", "many"])
+def test_a_size_that_is_no_number_is_told_what_a_size_is(
+    size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "sizes.graph"
+    path.write_text("input x: [N]\nf = sum(x)\n")
+    assert main(["profile", str(path), "--size", f"N={size}"]) == 1
+    assert "a size is a positive whole number" in (told := capsys.readouterr().err)
+    assert "--size N=32" in told

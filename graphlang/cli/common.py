@@ -171,13 +171,22 @@ def free_sizes(settings: Iterable[str], model: Model) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for setting in settings:
         name, _, text = setting.partition("=")
-        if not text.strip().isdecimal() or name.strip() not in model.sizes.declared:
-            known = ", ".join(model.sizes.declared) or "none"
+        known = ", ".join(model.sizes.declared) or "none"
+        is_size = text.strip().isdecimal()
+        if name.strip() not in model.sizes.declared:
             problems.error(
                 "E0910",
                 None,
                 f"`--size {setting}` does not name a free size.",
                 notes=[f"There are: {known}."],
+            )
+        elif not is_size:
+            given = f"not {text.strip()}" if text.strip() else "and none is given"
+            problems.error(
+                "E0910",
+                None,
+                f"`--size {setting}`: a size is a positive whole number, {given}.",
+                suggestion=f"For example `--size {name.strip()}=32`.",
             )
         else:
             sizes[name.strip()] = int(text)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphlang.diagnostics import Label
-from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate.context import Context, Frame
 from graphlang.elaborate.scopes import Binding, Env
+from graphlang.elaborate.unknown import parameter_hint
 from graphlang.elaborate.values import (
     BAD,
     CALLABLES,
@@ -47,6 +47,7 @@ def match(
             continue
         given[name] = (_default(ctx, definition, parameter, given), parameter.default.span)
     if missing:
+        missing = _really_missing(definition, parameters, missing, given, span)
         listed = ", ".join(f"`{m}`" for m in missing)
         ctx.error(
             "E0505",
@@ -54,17 +55,46 @@ def match(
             f"`{definition.name}` is not given {listed}.",
             related=[Label(definition.syntax.name.span, "defined here")],
             notes=[f"It is `{definition.name}({_signature(parameters)})`."],
-            suggestion=_missing_hint(ctx, definition, parameters, missing),
+            suggestion=_missing_hint(definition, parameters, missing, span),
         )
         return None
     return None if any(value is BAD for value, _ in given.values()) else given
 
 
+def _really_missing(
+    definition: Definition, parameters: Sequence[tree.Parameter], missing: list[str], given: Given, span: Span
+) -> list[str]:
+    """What a call lacks: in `dense(3)` the wire, for the number has merely taken its place."""
+    wire = parameters[0]
+    value, _ = given.get(wire.name.text, (None, span))
+    lacking = next(p for p in parameters if p.name.text == missing[0])
+    is_displaced = (
+        _may_flow_in(definition, wire)
+        and is_number(value)
+        and len(missing) == 1
+        and lacking.type is not None
+        and lacking.type.kind in ("int", "float")
+        and lacking.type.shape is None
+        and "->" not in span.text
+    )
+    return [wire.name.text] if is_displaced else missing
+
+
+def _may_flow_in(definition: Definition, parameter: tree.Parameter) -> bool:
+    """Whether a first parameter is a wire that a pipeline would bring."""
+    is_wire = parameter.type is None or parameter.type.shape is not None
+    return is_wire and definition.kind in ("gate", "network")
+
+
 def _missing_hint(
-    ctx: Context, definition: Definition, parameters: Sequence[tree.Parameter], missing: list[str]
+    definition: Definition, parameters: Sequence[tree.Parameter], missing: list[str], span: Span
 ) -> str | None:
     """How the first missing argument would be written."""
     first = next(p for p in parameters if p.name.text == missing[0])
+    call = " ".join(span.text.split())
+    is_alone = first is parameters[0] and len(missing) == 1 and call.endswith(")") and "->" not in call
+    if is_alone and _may_flow_in(definition, first):
+        return f"Name the wire that it is applied to: `{first.name.text} -> {call}`."
     if first.type is None or first.type.shape is not None:
         return None
     example = {"int": "64", "float": "0.5", "bool": "true", "string": '"…"', "op": "relu"}.get(
@@ -136,14 +166,13 @@ def count_arguments(number: int) -> str:
 
 
 def _unknown_parameter(ctx: Context, name: str, names: list[str], key: str, span: Span, where: Span) -> None:
-    meant = nearest(key, names)
     ctx.error(
         "E0505",
         key_span(key, span),
         f"`{name}` has no parameter `{key}`.",
         related=[Label(where, "defined here")],
         notes=[f"It has: {', '.join(names)}."] if names else ["It has none."],
-        suggestion=f"Did you mean `{meant}`?" if meant else None,
+        suggestion=parameter_hint(key, names),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from graphlang.diagnostics import Label
@@ -9,9 +11,8 @@ from graphlang.elaborate.context import Context
 from graphlang.elaborate.expressions import evaluate
 from graphlang.elaborate.leaves import declared_type, kind_of, literal_array
 from graphlang.elaborate.names import declare
-from graphlang.elaborate.values import BAD
+from graphlang.elaborate.values import BAD, is_constant
 from graphlang.graph.node import INPUT, Node
-from graphlang.source import Span
 from graphlang.syntax import tree
 from graphlang.types.dims import Dim, solve, substitute
 from graphlang.types.tensor import DType, TensorType, shape_text
@@ -36,15 +37,19 @@ def _input_node(ctx: Context, statement: tree.Input) -> Node | None:
     default = None
     name = statement.name.text
     if statement.default is not None:
-        value = evaluate(ctx, statement.default)
+        value, span = evaluate(ctx, statement.default), statement.default.span
         if name in ctx.overrides:
-            value = ctx.overrides[name]
-        default = literal_array(ctx, name, value, statement.default.span, kind)
+            # The file's own value says the type if nothing else does.
+            if kind is None and is_constant(value):
+                written = literal_array(ctx, name, value, span, None)
+                kind = None if written is None else TensorType(kind_of(written), written.shape)
+            value, span = ctx.overrides[name], statement.name.span
+        default = literal_array(ctx, name, value, span, kind)
         if default is None:
             return None
         if kind is None:
             kind = TensorType(kind_of(default), default.shape)
-        elif not _bind_default(ctx, kind, default, name, statement.default.span):
+        elif not _bind_default(ctx, kind, default, statement):
             return None
         else:
             default = _spread(ctx, kind, default, statement)
@@ -67,20 +72,13 @@ def _input_node(ctx: Context, statement: tree.Input) -> Node | None:
     )
 
 
-def _bind_default(ctx: Context, kind: TensorType, default: np.ndarray, name: str, span: Span) -> bool:
+def _bind_default(ctx: Context, kind: TensorType, default: np.ndarray, statement: tree.Input) -> bool:
     """Let a default's shape give values to the free sizes of its input's type; False after an error."""
     if default.shape == () and kind.shape != () and not kind.names:
         return True
     if len(default.shape) != kind.rank:
-        ctx.error(
-            "E0402",
-            span,
-            f"`{name}` is declared {kind}, but its start has shape {shape_text(default.shape)}.",
-            label=f"this has shape {shape_text(default.shape)}",
-            suggestion="A single number fills an input only if every size is known: write a list instead."
-            if default.shape == ()
-            else None,
-        )
+        hint = "A single number fills an input only if every size is known: write a list instead."
+        _misfit(ctx, kind, default, statement, suggestion=hint if default.shape == () else None)
         return False
     for declared, found in zip(kind.shape, default.shape, strict=True):
         value = substitute(declared, ctx.sizes.defaults)
@@ -95,16 +93,34 @@ def _bind_default(ctx: Context, kind: TensorType, default: np.ndarray, name: str
                 for n in (sorted(declared.names) if isinstance(declared, Dim) else [])
                 if n in ctx.sizes.declared
             ]
-            ctx.error(
-                "E0402",
-                span,
-                f"`{name}` is declared {kind}, but its start has shape {shape_text(default.shape)}"
-                + (f": {found} where {declared} is {value}." if related else "."),
-                label=f"this has shape {shape_text(default.shape)}",
-                related=related,
-            )
+            detail = f": {found} where {declared} is {value}" if related else ""
+            _misfit(ctx, kind, default, statement, detail, related)
             return False
     return True
+
+
+def _misfit(
+    ctx: Context,
+    kind: TensorType,
+    default: np.ndarray,
+    statement: tree.Input,
+    detail: str = "",
+    related: Sequence[Label] = (),
+    suggestion: str | None = None,
+) -> None:
+    """Report a default that its input's type does not admit, or the value that `--set` puts in its place."""
+    name, shape = statement.name.text, shape_text(default.shape)
+    is_set = name in ctx.overrides
+    assert statement.default is not None
+    ctx.error(
+        "E0903" if is_set else "E0402",
+        statement.span if is_set else statement.default.span,
+        f"`{name}` is declared {kind}, but {'what it is set to' if is_set else 'its start'} has shape {shape}"
+        f"{detail}.",
+        label="declared here" if is_set else f"this has shape {shape}",
+        related=related,
+        suggestion=suggestion,
+    )
 
 
 def _spread(ctx: Context, kind: TensorType, default: np.ndarray, statement: tree.Input) -> np.ndarray | None:

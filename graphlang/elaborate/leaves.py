@@ -21,6 +21,7 @@ from graphlang.elaborate.values import (
     describe,
     is_constant,
     is_what,
+    places,
 )
 from graphlang.elaborate.wires import ragged_rows
 from graphlang.graph.node import Node
@@ -158,6 +159,7 @@ def literal_array(
 def not_a_start(ctx: Context, name: str, value: Any, span: Span) -> None:
     """Report something that an input, a parameter or a state cannot start from."""
     hint = None
+    value, span = _text_in(value, span)
     text = " ".join(span.text.split())
     if isinstance(value, Definition) and value.kind == "init":
         hint = f"Write `~ {value.name}({', '.join(p.name.text for p in value.syntax.parameters)})`."
@@ -172,6 +174,15 @@ def not_a_start(ctx: Context, name: str, value: Any, span: Span) -> None:
         related=declared_label(value, span),
         suggestion=hint,
     )
+
+
+def _text_in(value: Any, span: Span) -> tuple[Any, Span]:
+    """The first text or size in a list, and its place; the value itself if there is none."""
+    if isinstance(value, tuple):
+        for item, place in zip(value, places(value, span), strict=True):
+            if not isinstance(item, Node) and _has_text_or_size(item):
+                return _text_in(item, place)
+    return value, span
 
 
 def _has_text_or_size(value: Any) -> bool:

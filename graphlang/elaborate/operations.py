@@ -6,7 +6,6 @@ import math
 from operator import attrgetter
 from typing import Any
 
-from graphlang.diagnostics.suggest import nearest
 from graphlang.elaborate import constants
 from graphlang.elaborate.arguments import (
     Args,
@@ -19,6 +18,7 @@ from graphlang.elaborate.arguments import (
     wire_in,
 )
 from graphlang.elaborate.context import Context
+from graphlang.elaborate.unknown import parameter_hint
 from graphlang.elaborate.values import BAD, Bad, Operation, Several, describe, is_number, places
 from graphlang.elaborate.wires import apply
 from graphlang.graph.node import Node
@@ -167,13 +167,12 @@ def _place_op_args(ctx: Context, op: Op, names: list[str], args: Args, given: Gi
     taken = dict(given)
     for key, value, where in args:
         if key is not None and key not in names:
-            meant = nearest(key, names)
             ctx.error(
                 "E0505",
                 key_span(key, where),
                 f"`{op.name}` has no parameter `{key}`.",
                 notes=[f"It is {usage(op)}."],
-                suggestion=f"Did you mean `{meant}`?" if meant else None,
+                suggestion=parameter_hint(key, names),
             )
             return False
         if key is not None:

@@ -44,6 +44,43 @@ _HIDDEN = frozenset(
     ]
 )
 
+# What other languages call a parameter: the first of ours that the definition at hand has is meant.
+_PARAMETERS_ELSEWHERE = {
+    **dict.fromkeys(("dim", "dims", "axes"), ("axis", "axes")),
+    **dict.fromkeys(("keepdim", "keep_dims"), ("keepdims",)),
+    **dict.fromkeys(("learning_rate", "eta", "step_size"), ("lr",)),
+    "rate": ("lr", "p"),
+    **dict.fromkeys(
+        ("out_features", "features", "hidden", "hidden_size", "output_dim", "embedding_dim", "neurons"),
+        ("units",),
+    ),
+    **dict.fromkeys(("out_channels", "channels"), ("filters",)),
+    **dict.fromkeys(("kernel_size", "kernel"), ("size",)),
+    "strides": ("stride",),
+    **dict.fromkeys(("num_embeddings", "input_dim", "vocab_size"), ("count",)),
+    **dict.fromkeys(("num_heads", "n_heads"), ("heads",)),
+    **dict.fromkeys(("act", "nonlinearity"), ("activation",)),
+    "eps": ("epsilon",),
+    "beta_1": ("beta1",),
+    "beta_2": ("beta2",),
+    "negative_slope": ("slope", "alpha"),
+    **dict.fromkeys(("min", "a_min"), ("low",)),
+    **dict.fromkeys(("max", "a_max"), ("high",)),
+    "correction": ("ddof",),
+    **dict.fromkeys(("num_classes", "depth"), ("classes",)),
+}
+# Parameters of layers elsewhere that ours do without, and why.
+_NO_PARAMETERS = {
+    **dict.fromkeys(
+        ("in_features", "in_channels", "input_size", "input_shape"),
+        "Leave it out: the size comes from the wire.",
+    ),
+    **dict.fromkeys(
+        ("bias", "use_bias"),
+        "Leave it out: the layer always has a bias.",
+    ),
+}
+
 # What other languages call it.
 _ELSEWHERE = {
     "len": "Write `size(x)`, or `shape(x)[0]` for the first size.",
@@ -139,6 +176,19 @@ def suggestion(ctx: Context, name: str) -> str | None:
     if name in _ELSEWHERE:
         return _ELSEWHERE[name]
     meant = nearest_name(name, ctx.env.all_names(), library_names(ctx))
+    return f"Did you mean `{meant}`?" if meant else None
+
+
+def parameter_hint(key: str, names: Iterable[str]) -> str | None:
+    """What was probably meant by the name of an argument, of a definition with these parameters.
+
+    Words of PyTorch, Keras and NumPy come before likeness, by which `dim` would be `keepdims`.
+    """
+    known = list(names)
+    if key in _NO_PARAMETERS and ("units" in known or "filters" in known):
+        return _NO_PARAMETERS[key]
+    meant = next((ours for ours in _PARAMETERS_ELSEWHERE.get(key, ()) if ours in known), None)
+    meant = meant or nearest(key, known)
     return f"Did you mean `{meant}`?" if meant else None
 
 

@@ -313,14 +313,17 @@ class _Reader:
         else:
             start, height, told = self.marks[-1]
         stop = self._end_of_statement(at)
+        inside: list[str] = []
         if not told and not self._has_fault(start, stop):
             accepted = frozenset(kind for kind in self.actions[self.states[-1]] if kind.isupper())
             mistake = explain(Spot(self.source, self.tokens, start, at, accepted))
             self.problems.add(mistake.diagnostic)
             if mistake.is_next_statement and self._end_here(at):
                 return at
+            if mistake.takes_indented:
+                stop, inside = self._end_of_indented(start, stop)
         self._go_back(height)
-        names = " ".join(_bound_names(self.tokens, start, stop))
+        names = " ".join([*_bound_names(self.tokens, start, stop), *inside])
         first, last = self.tokens[start], self.tokens[max(start, stop - 1)]
         kind = "ERROR_HEADER" if self.tokens[stop].type == "LBRACE" else "ERROR"
         self._feed(Token(kind, names, first.start, max(first.end, last.end)))
@@ -340,6 +343,26 @@ class _Reader:
                     end = index
                 self.ends[index] = end
         return self.ends[at]
+
+    def _end_of_indented(self, start: int, stop: int) -> tuple[int, list[str]]:
+        """Where the lines end that are indented below a statement, and the names that they bind."""
+        names: list[str] = []
+        margin = self._column(start)
+        while self.tokens[stop].type == "_END":
+            following = self.tokens[stop + 1]
+            is_inside = self._column(stop + 1) > margin or following.type == "ELSE"
+            end = self._end_of_statement(stop + 1)
+            if following.type in ("RBRACE", "$END") or not is_inside or self.tokens[end].type != "_END":
+                break
+            if self.tokens[stop + 2].type == "EQUALS":
+                names.append(following.text)
+            stop = end
+        return stop, names if self.tokens[start].type in ("FOR", "IF", "ELSE") else []
+
+    def _column(self, at: int) -> int:
+        """How far from the margin a token stands."""
+        start = self.tokens[at].start
+        return start - self.source.text.rfind("\n", 0, start) - 1
 
     def _has_fault(self, start: int, stop: int) -> bool:
         """Whether the token filter has reported something in these tokens."""

@@ -8,6 +8,7 @@ repaired, so that reading goes on as if ours had been written; a character witho
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import NamedTuple
 
@@ -66,6 +67,10 @@ _FOREIGN = {
 }
 
 
+# A bar, what does not end the line or nest, the same bar again, and an index such as that of `||x||_2`.
+_BARS = re.compile(r"""(\|\|?)(?!\|)([^|\n#"{}]{1,200})\1(?!\|)_?""")
+
+
 def read_foreign(text: str, name: str) -> Reading:
     """Another language's operator, read as ours; `name` stands before it, and serves as an example."""
     if text == ";":
@@ -82,6 +87,28 @@ def read_foreign(text: str, name: str) -> Reading:
     message = f"There is no `{text}`: a name is bound once."
     hint = f"Give the result a name of its own, for example `{name}2 = {name} {operator} …`."
     return Reading("EQUALS", "=", (_repaired("E0102", message, hint),))
+
+
+def read_bars(text: str, start: int) -> tuple[Slip, str, int] | None:
+    """`|x|` or `||x||` at an offset: what to say, the function that is meant, and where the second bar is."""
+    match = _BARS.match(text, start)
+    if match is None or not match[2].strip():
+        return None
+    if any(match[2].count(opener) != match[2].count(CLOSERS[opener]) for opener in "(["):
+        return None
+    bar, inside = match[1], " ".join(match[2].split())
+    ours, what = ("abs", "An absolute value") if bar == "|" else ("norm", "A norm")
+    hint = f"Write `{ours}({inside})`."
+    if match[0].endswith("_"):  # `||x||_2`
+        hint += " It is the square root of the sum of squares."
+    slip = Slip(
+        "E0102",
+        f"{what} is written `{ours}(…)` here.",
+        hint,
+        end=match.end(2) + len(bar) - start,
+        is_repaired=not match[0].endswith("_"),
+    )
+    return slip, ours, match.end(2)
 
 
 def read_python_constant(word: str) -> Reading:

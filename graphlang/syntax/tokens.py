@@ -86,6 +86,7 @@ class _Filter:
         self.at_top = True  # no token yet
         self.buried = 0  # depth below the deepest block that is read
         self.forgiving = False  # an unclosed string swallowed the rest of the line, closers included
+        self.second_bars: set[int] = set()  # offsets where `|x|` and `||x||` end
         self.lines = Lines(grammar, _SPECIAL.union(grammar.words)) if with_lines else None
         self.rare: dict[str, Callable[[str, str, int, int], None]] = {
             **dict.fromkeys(READERS, self._literal),
@@ -433,6 +434,8 @@ class _Filter:
 
     def _foreign(self, kind: str, text: str, start: int, end: int) -> None:
         """Another language's spelling: reported, and read as ours."""
+        if text == "||" and self._bars(start, end):
+            return
         last = self.tokens[-1] if self.tokens else None
         if text == "++" and not (last and last.type in OPERAND_ENDS):
             self.put("PLUS", "+", start, start + 1)
@@ -446,8 +449,25 @@ class _Filter:
 
     def _stray(self, kind: str, text: str, start: int, end: int) -> None:
         """A character that means nothing. A run of the same is reported once."""
+        if text == "|" and self._bars(start, end):
+            return
         faults = self.found.faults
         if start and self.source.text[start - 1] == text and faults[-1:] == [start - 1]:
             faults[-1] = start
         else:
             self.report(repairs.stray_character(text), start, end)
+
+    def _bars(self, start: int, end: int) -> bool:
+        """Read `|x|` and `||x||` as `abs(x)` and `norm(x)`; False if the bar is not one of such a pair."""
+        if start in self.second_bars:
+            self.put("RPAR", ")", start, end)
+            return True
+        read = repairs.read_bars(self.source.text, start)
+        if read is None or (self.tokens and self.tokens[-1].type in OPERAND_ENDS):
+            return False
+        slip, ours, second = read
+        self.report(slip, start, end)
+        self.second_bars.add(second)
+        self.put("NAME", ours, start, end)
+        self.put("LPAR", "(", start, end)
+        return True

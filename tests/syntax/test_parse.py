@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import graphlang
 from graphlang.diagnostics.codes import CODES, SYNTAX, TEXT_AND_TOKENS
 from graphlang.records import names_of
 from graphlang.source import SourceFile
 from graphlang.syntax import tree
 from graphlang.syntax.grammar import load_grammar
 from graphlang.syntax.mistakes import ROWS
+from graphlang.syntax.mistakes.habits import FUNCTIONS
 from graphlang.syntax.parse import parse
 
 BLOCKS = sorted((Path(__file__).parent / "language").glob("*.graph"))
@@ -228,6 +230,11 @@ def test_an_unclosed_block_ends_before_the_next_definition() -> None:
 )
 def test_each_mistake_is_recognised_by_its_row(row, example: str) -> None:
     assert codes(example)[:1] == [row.code]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_functions_that_are_known_without_parentheses_exist(name: str) -> None:
+    graphlang.parse(f"input x: [2, 2]\ny = {name}(x)")
 
 
 @pytest.mark.parametrize("code", [*TEXT_AND_TOKENS, *SYNTAX])

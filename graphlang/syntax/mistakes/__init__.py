@@ -23,10 +23,14 @@ ROWS: tuple[Row, ...] = (*habits.ROWS, *declarations.ROWS, *expressions.ROWS)
 
 
 class Mistake(Record):
-    """A diagnostic for the user, and whether reading may go on with the culprit as a new statement."""
+    """A diagnostic for the user, and how reading may go on.
+
+    With the culprit as a new statement, or behind the indented lines below as well.
+    """
 
     diagnostic: Diagnostic
     is_next_statement: bool
+    takes_indented: bool
 
 
 def explain(spot: Spot) -> Mistake:
@@ -34,7 +38,7 @@ def explain(spot: Spot) -> Mistake:
     for row in ROWS:
         said = row.recognise(spot)
         if said is not None:
-            return Mistake(_diagnostic(row.code, spot, said), said.is_next_statement)
+            return Mistake(_diagnostic(row.code, spot, said), said.is_next_statement, said.takes_indented)
     raise AssertionError("the last row takes everything")
 
 

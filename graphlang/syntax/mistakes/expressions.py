@@ -154,7 +154,7 @@ def value_without_name(spot: Spot) -> Said | None:
 def missing_comma(spot: Spot) -> Said | None:
     """Two values side by side in a list."""
     opener, before = spot.opener(), spot.before
-    if not opener or not before or before.type not in OPERAND_ENDS:
+    if not opener or not before or before.type not in OPERAND_ENDS or _groups(spot, opener):
         return None
     if spot.culprit.type not in ("NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE"):
         return None
@@ -162,7 +162,14 @@ def missing_comma(spot: Spot) -> Said | None:
     return Said(f"A comma is missing before {found(spot.culprit)}.", hint)
 
 
-@mistake("E0224", "x = 2 y", "x = a b")
+def _groups(spot: Spot, opener: Token) -> bool:
+    """Whether a parenthesis is there for an operator's sake, as in `(a b)^2`, and encloses no list."""
+    before = spot.tokens[spot.tokens.index(opener, spot.start) - 1]
+    is_list = spot.token(1).type == "RPAR" and spot.token(2).type == "ARROW"
+    return opener.type == "LPAR" and before.type not in (*OPERAND_ENDS, "ARROW") and not is_list
+
+
+@mistake("E0224", "x = 2 y", "x = a b", "x = (a b)^2", "x = f((2 a) + 1)")
 def missing_operator(spot: Spot) -> Said | None:
     """Two values side by side."""
     before = spot.before
@@ -176,7 +183,10 @@ def missing_operator(spot: Spot) -> Said | None:
         return None
     if spot.first.type in ("IMPORT", "FROM") or (spot.first.type == "NAME" and spot.at == spot.start + 1):
         return None
-    hint = f"A product needs its sign: `{cut(before.text)} * {cut(spot.culprit.text)}`."
+    left, right = cut(before.text), cut(spot.culprit.text)
+    hint = f"A product needs its sign: `{left} * {right}`."
+    if before.type == spot.culprit.type == "NAME":
+        hint = f"A product needs its sign: `{left} * {right}`, or `{left} @ {right}` of matrices."
     message = f"An operator is missing before {found(spot.culprit)}."
     return Said(message, hint if spot.culprit.type != "STRING" else None)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from graphlang.syntax.mistakes.spot import Rows, Said, Spot
-from graphlang.syntax.token import OPERAND_ENDS
+import re
+
+from graphlang.syntax.mistakes.spot import Rows, Said, Spot, cut
+from graphlang.syntax.token import OPERAND_ENDS, Token
 
 ROWS = Rows()
 mistake = ROWS.row
@@ -31,6 +33,14 @@ _HABITS = {
     "variable": "A learned value is declared with `param W: [n, m]`, one that is fed with `input x`.",
     "test": "What must hold is written `expect a == b`.",
 }
+
+
+# Operations and gates of the library that one writes in mathematics without parentheses.
+FUNCTIONS = frozenset((
+    "abs", "ceil", "cos", "erf", "exp", "expm1", "floor", "gelu", "log", "log1p", "log_softmax", "logsumexp",
+    "max", "mean", "min", "norm", "prod", "relu", "round", "selu", "sigmoid", "sign", "silu", "sin",
+    "softmax", "softplus", "sqrt", "square", "std", "sum", "tan", "tanh", "transpose", "var",
+))  # fmt: skip
 
 
 @mistake(
@@ -86,6 +96,30 @@ def python_elif(spot: Spot) -> Said | None:
     return Said(f"`{spot.first.text}` is written `else if`.", hint, at=spot.first)
 
 
+@mistake("E0224", "x = sin y", "x = 2 * exp y^2", "x = relu 3 + 1", "gate f(x) -> y { y = x }\nz = f 3")
+def call_without_parentheses(spot: Spot) -> Said | None:
+    """`sin x`, as in mathematics."""
+    before, operand = spot.before, spot.culprit
+    if not before or before.type != "NAME" or operand.type not in ("NAME", "INT", "FLOAT"):
+        return None
+    if before is spot.first or "STAR" not in spot.accepts or not _is_function(spot, before.text):
+        return None
+    goes_on = spot.token(1).type in ("CARET", "LPAR", "LSQB", "DOT", "NAME")
+    inside = "…" if goes_on else cut(operand.text)
+    return Said(
+        f"What `{cut(before.text)}` is applied to stands in parentheses.",
+        f"Write `{cut(before.text)}({inside})`.",
+        at=Token("NAME", "", before.start, operand.end),
+    )
+
+
+def _is_function(spot: Spot, name: str) -> bool:
+    """Whether a name is one of those that are applied to one wire, or is defined near the file's start."""
+    return name in FUNCTIONS or (
+        re.search(rf"^(gate|network|layer) +{name}\b", spot.source.text[:20_000], re.MULTILINE) is not None
+    )
+
+
 @mistake("E0210", "x = a if c else b")
 def python_conditional(spot: Spot) -> Said | None:
     """`a if c else b`."""
@@ -124,6 +158,20 @@ def slash_comment(spot: Spot) -> Said | None:
     return Said("Comments begin with `#`.", f"Write `# {spot.rest().strip('/* ')}`.")
 
 
+@mistake(
+    "E0222",
+    "train {\n  minimize: y\n}",
+    "train {\n  minimize = y\n  optimizer: sgd()\n}",
+)
+def colon_in_train_block(spot: Spot) -> Said | None:
+    """`minimize: loss`, as in YAML."""
+    if spot.culprit.type != "COLON" or spot.at != spot.start + 1 or spot.block().type != "TRAIN":
+        return None
+    value = spot.line_from(spot.token(1))
+    name = spot.first.text
+    return Said("A setting of training is written with `=`.", f"Write `{name} = {cut(value) or '…'}`.")
+
+
 @mistake("E0210", "for k in range(10):\n  x = 1", "if c:\n  x = 1", "gate f(x) -> y:\n  y = x")
 def colon_for_brace(spot: Spot) -> Said | None:
     """A colon where a block begins."""
@@ -144,7 +192,13 @@ def colon_for_brace(spot: Spot) -> Said | None:
     notes: tuple[str, ...] = ()
     if "range" in spot.texts():
         notes = ("Ranges are written `1..L`, both ends included.",)
-    return Said("A block stands in braces, not behind a colon.", "Write `{ … }` instead of `:`.", notes=notes)
+    message = "A block stands in braces, not behind a colon."
+    return Said(
+        message,
+        "Write `{ … }` instead of `:`.",
+        notes=notes,
+        takes_indented=spot.token(1).type == "_END",
+    )
 
 
 @mistake("E0210", "for (k = 0) { x = 1 }")

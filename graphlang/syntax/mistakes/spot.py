@@ -76,6 +76,21 @@ class Spot(Record):
                 depth -= 1
         return None
 
+    def block(self) -> Token:
+        """The first token of the statement whose block is open here; one of no statement outside of all.
+
+        Only the tokens just above are searched, for a file may have as many mistakes as lines.
+        """
+        depth = 0
+        for at in range(self.start - 1, max(-1, self.start - 1000), -1):
+            kind = self.tokens[at].type
+            depth += (kind == "RBRACE") - (kind == "LBRACE")
+            if depth < 0:
+                while at and self.tokens[at - 1].type not in ("_END", "LBRACE"):
+                    at -= 1
+                return self.tokens[at]
+        return Token("$START", "", 0, 0)
+
 
 class Said(Record):
     """What a row has to say; the code comes from the row, the place is the culprit or `at`."""
@@ -87,6 +102,7 @@ class Said(Record):
     notes: tuple[str, ...] = ()
     related: tuple[tuple[Token, str], ...] = ()
     is_next_statement: bool = False  # the culprit begins a statement of its own
+    takes_indented: bool = False  # the indented lines below belong to what is wrong
 
 
 Recognise = Callable[[Spot], Said | None]
