@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from graphlang import pipeline
 from graphlang.diagnostics import Diagnostic, GraphlangError, Severity
-from graphlang.elaborate.settings import unknown_settings
 from graphlang.files import replace_file
 from graphlang.graph.model import Model as Elaborated
 from graphlang.records import Record, field
@@ -341,7 +340,7 @@ def _compiled(source: SourceFile, settings: Mapping[str, Any]) -> Model:
     overrides = {k: _plain(v) for k, v in settings.items()}
     outcome = pipeline.compile_source(source, overrides=overrides)
     if outcome.ok:
-        unknown_settings(outcome.value, overrides, outcome.problems, option="")
+        pipeline.unknown_settings(outcome.value, overrides, outcome.problems, option="")
     if not outcome.ok:
         raise GraphlangError(outcome.problems)
     return Model(outcome.value, source, list(outcome.problems))

@@ -17,6 +17,7 @@ from graphlang.diagnostics import Diagnostic, GraphlangError, Outcome, Problems
 from graphlang.diagnostics.suggest import nearest
 from graphlang.differentiate.differentiate import differentiate as differentiate
 from graphlang.elaborate.elaborate import elaborate
+from graphlang.elaborate.settings import unknown_settings as unknown_settings
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.node import Node
 from graphlang.ops.build import Builder
