@@ -65,8 +65,9 @@ def _mean(values: list[float]) -> float:
     """The mean; NaN if any is not finite, so that no breakdown is averaged away."""
     if not all(map(math.isfinite, values)):
         return math.nan
-    # Divided first: a sum of numbers near 1e308 would be infinite.
-    return math.fsum(v / len(values) for v in values)
+    # As shares of the largest: a sum of numbers near 1e308 would be infinite.
+    largest = max(map(abs, values))
+    return largest * (math.fsum(v / largest for v in values) / len(values)) if largest else 0.0
 
 
 def _block(value: float, low: float, high: float) -> str:

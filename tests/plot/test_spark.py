@@ -44,3 +44,9 @@ def test_any_floats_fit_into_the_width(values: list[float], width: int):
 def test_no_width_is_refused():
     with pytest.raises(ValueError, match="0 characters"):
         sparkline([1], 0)
+
+
+def test_the_mean_of_the_largest_numbers_is_one_of_them() -> None:
+    largest = 1.7976931348623157e308
+    assert len(sparkline([largest] * 7, 3)) == 3
+    assert len(sparkline([largest, -largest, 5e-324] * 3, 2)) == 2
