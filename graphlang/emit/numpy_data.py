@@ -9,6 +9,7 @@ from graphlang.csv_digits import read_digits
 from graphlang.emit.kernels import ATOM, Kernels
 from graphlang.emit.writer import quoted
 from graphlang.generators import GENERATORS
+from graphlang.graph.labels import classes_picked
 from graphlang.graph.model import DataSpec, Model
 from graphlang.graph.op import REQUIRED
 from graphlang.graph.show import Text
@@ -124,11 +125,13 @@ def column(table, key):
 '''
 
 _WHOLE = '''\
-def whole(name, array):
-    """An array for an input of integers."""
+def whole(name, array, classes=None):
+    """An array for an input of integers, which may be labels of so many classes."""
     array = np.asarray(array)
     if not np.all((array == np.floor(array)) & (np.abs(array) < 2.0**63)):
         sys.exit(f"{name} takes whole numbers, but the data have others for it")
+    if classes and array.size and not 0 <= array.min() <= array.max() < classes:
+        sys.exit(f"{name} picks one of {classes} classes, 0 to {classes - 1}, and the data have others")
     return array
 '''
 
@@ -262,11 +265,12 @@ def _rows(
     model: Model, texts: Mapping[str, str], types: Mapping[DType, str] | None, checked: Collection[str]
 ) -> list[str]:
     """The `return` of a dictionary of inputs; those `checked` may hold what is no integer."""
-    rows = []
+    rows, classes = [], classes_picked(model)
     for name, text in texts.items():
         dtype = model.by_path[name].type.dtype
         if dtype is DType.INT and name in checked:
-            text = f"whole({quoted(name)}, {text})"
+            count = f", {classes[name]}" if name in classes else ""
+            text = f"whole({quoted(name)}, {text}{count})"
         if types is not None:
             text = f"np.ascontiguousarray({text}, dtype={types[dtype]})"
         rows.append(f"    {quoted(name)}: {text},")
@@ -278,7 +282,10 @@ def _by_name(model: Model, types: Mapping[DType, str] | None) -> list[str]:
     lines = [f"found = {{name: column(table, name) for name in {list(model.inputs)!r} if name in table[0]}}"]
     integers = [name for name, node in model.inputs.items() if node.type.dtype is DType.INT]
     if integers:
-        lines.append(f"found |= {{name: whole(name, found[name]) for name in {integers!r} if name in found}}")
+        classes = {name: count for name, count in classes_picked(model).items() if name in integers}
+        count = f", {classes!r}.get(name)" if classes else ""
+        lines.append(f"whole_ones = [name for name in {integers!r} if name in found]")
+        lines.append(f"found |= {{name: whole(name, found[name]{count}) for name in whole_ones}}")
     if types is None:
         return [*lines, "return found"]
     table = ", ".join(f"{quoted(name)}: {types[node.type.dtype]}" for name, node in model.inputs.items())

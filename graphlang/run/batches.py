@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from graphlang.diagnostics import GraphlangError, Problems
+from graphlang.graph.labels import classes_picked
 from graphlang.graph.model import DataSpec, Model
 from graphlang.records import Record
 from graphlang.run import datasets, feeds
-from graphlang.run.labels import classes_picked
 from graphlang.run.rows import Rows
 from graphlang.types.tensor import DType
 

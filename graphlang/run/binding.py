@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from graphlang.diagnostics import Label, Problems
+from graphlang.graph.labels import classes_picked
 from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
 from graphlang.records import Record
 from graphlang.run.files import did_you_mean, listed, printable
-from graphlang.run.labels import classes_picked, label_trouble
+from graphlang.run.labels import label_trouble
 from graphlang.types.dims import Dim, names_of, solve, substitute
 from graphlang.types.tensor import DType, shape_text
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphlang.diagnostics import Label, Problems
 from graphlang.generators import GENERATORS
+from graphlang.graph.labels import classes_picked
 from graphlang.graph.model import Column, DataSpec, Model
 from graphlang.graph.node import INPUT, Node
 from graphlang.records import Record
@@ -22,7 +23,7 @@ from graphlang.run.binding import entries_trouble
 from graphlang.run.columns import meant_columns, only_column, references
 from graphlang.run.files import Place, did_you_mean, listed, printable
 from graphlang.run.formulas import Block
-from graphlang.run.labels import classes_picked, label_trouble
+from graphlang.run.labels import label_trouble
 from graphlang.run.tables import Table, open_table
 from graphlang.source import Span
 from graphlang.types.tensor import DType, shape_text

@@ -126,6 +126,20 @@ def test_labels_that_are_no_integers_are_refused(options: tuple[str, ...], tmp_p
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "t.npz: " in done.stderr
 
 
+@pytest.mark.parametrize("head", [ARRAYS, 'data d = npz("t.npz")\n'])
+@pytest.mark.parametrize("bad", [-1, 3, 9])
+def test_labels_that_are_no_class_are_refused(bad: int, head: str, tmp_path: Path) -> None:
+    model = LABELS.replace("dense(1)", "dense(3)")
+    np.savez(tmp_path / "t.npz", x=np.ones((3, 2)), y=np.array([0, 2, 1]))
+    script = exported(tmp_path, head + model)
+    assert execute(script).returncode == 0
+    np.savez(tmp_path / "t.npz", x=np.ones((3, 2)), y=np.array([0, bad, 1]))
+    assert main(["train", str(tmp_path / "m.graph"), "-q"]) == 1
+    done = execute(script)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "y picks one of 3 classes, 0 to 2, and the data have others\n"
+
+
 def test_labels_by_the_names_of_columns_are_checked_too(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=np.ones((3, 2)), y=np.array([0, 0.5, 0]))
     script = exported(tmp_path, 'data d = npz("t.npz")\n' + LABELS)
