@@ -185,7 +185,7 @@ def free_sizes(settings: Iterable[str], model: Model) -> dict[str, int]:
             problems.error(
                 "E0910",
                 None,
-                f"`--size {setting}`: a size is a positive whole number, {given}.",
+                f"`--size {setting}`: a size is a whole number from 0, {given}.",
                 suggestion=f"For example `--size {name.strip()}=32`.",
             )
         else:
