@@ -265,7 +265,8 @@ def indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
 def _before(plan: Plan) -> Iterator[str]:
     u = plan.updating
     yield "started = time.monotonic()"
-    yield "params = parameters(seed)"
+    # Row by row in memory, as the tool has them: the last bits of products depend on it.
+    yield 'params = {path: np.array(start, order="C") for path, start in parameters(seed).items()}'
     if u.keeps:
         start = "states(path, seed)" if u.needs_path else "states(params[path])"
         yield f"memory = {{path: {start} for path in LEARNED}}"
@@ -290,7 +291,6 @@ def _before(plan: Plan) -> Iterator[str]:
 
 def _places(plan: Plan, fast: Fast) -> Iterator[str]:
     """With a compiled step, parameters stay where they are and change in place."""
-    yield 'params = {path: np.array(value, order="C") for path, value in params.items()}'
     memory = "{}"
     if plan.updating.keeps:
         yield "memory = {path: tuple(map(np.array, kept)) for path, kept in memory.items()}"

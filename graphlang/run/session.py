@@ -63,8 +63,11 @@ class Evaluation(Record, frozen=False):
 
 
 def _row_by_row(value: Any) -> Any:
-    """An array that lies in memory in the usual order: the last bits of products depend on it."""
-    return np.asarray(value, order="C") if isinstance(value, np.ndarray) and value.ndim else value
+    """An array whose axes lie in memory in the usual order: the last bits of products depend on it.
+
+    One number for all entries stays one.
+    """
+    return np.asarray(value, order="C") if isinstance(value, np.ndarray) and all(value.strides) else value
 
 
 def initial_values(

@@ -89,6 +89,12 @@ CASES: dict[str, str] = {
         "layer cell = gru_cell()\nh = dense(x, 32)\nfor k in 1..2 { h = cell(x, h) }\ns = h",
     )
     + "  batch = 32 }\n",
+    # One number for all entries, which NumPy multiplies by in another way while it is stored once.
+    "filled": SPIRAL.replace(
+        "s = x -> dense(5, tanh)",
+        "param V: [33, 37] = 0.3\ns = tanh((x -> dense(33, tanh)) @ V)",
+    )
+    + "  batch = 32 }\n",
     "tilted": "init tilted() = normal(0, 0.3).T\n" + SPIRAL.replace(
         "s = x", "param Q: [33, 33] ~ tilted()\ns = tanh((x -> dense(33)) @ Q)"
     ) + "  batch = 32 }\n",
