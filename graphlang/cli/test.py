@@ -19,7 +19,6 @@ from graphlang.diagnostics import Diagnostic, GraphlangError, Label, Problems, S
 
 if TYPE_CHECKING:
     from graphlang.graph.model import Expectation, Model
-    from graphlang.graph.node import Node
     from graphlang.run.gradcheck import EntryCheck
     from graphlang.run.session import Checked, Evaluation
 
@@ -220,15 +219,17 @@ def _check_gradients(evaluation: Evaluation, result: Result) -> None:
 
 
 def _wrong_gradient(evaluation: Evaluation, path: str, found: list[EntryCheck]) -> Diagnostic:
+    from graphlang.graph.dag import ancestors
+
     model = evaluation.model
     worst = max(found, key=lambda c: c.error)
-    reached = _ancestors(model.of)
+    assert model.of is not None
+    reached = ancestors([model.of])
     suspects = [
         Label(rule.span, f"the gate `{rule.name}` has a backward block of its own")
         for rule in {r.name: r for r in model.gate_rules if reached.intersection(r.outputs)}.values()
         if rule.span is not None
     ]
-    assert model.of is not None
     # A file without a scalar is tested on the sum of sin over its outputs.
     what = f"`{model.of.path}`" if not model.of.path.startswith("#") else "the outputs' sum of sines"
     span = model.by_path[path].span
@@ -240,18 +241,6 @@ def _wrong_gradient(evaluation: Evaluation, path: str, found: list[EntryCheck]) 
         Label(span, f"{len(found)} entries differ" if len(found) > 1 else "") if span else None,
         tuple(suspects),
     )
-
-
-def _ancestors(of: Node | None) -> set[Node]:
-    """A node and all that it is computed from."""
-    found: set[Node] = set()
-    waiting = [of] if of is not None else []
-    while waiting:
-        node = waiting.pop()
-        if node not in found:
-            found.add(node)
-            waiting += node.inputs
-    return found
 
 
 def _print(result: Result, options: argparse.Namespace) -> None:

@@ -284,8 +284,8 @@ def _by_name(model: Model, types: Mapping[DType, str] | None) -> list[str]:
     if integers:
         classes = {name: count for name, count in classes_picked(model).items() if name in integers}
         count = f", {classes!r}.get(name)" if classes else ""
-        lines.append(f"whole_ones = [name for name in {integers!r} if name in found]")
-        lines.append(f"found |= {{name: whole(name, found[name]{count}) for name in whole_ones}}")
+        lines.append(f"integers = [name for name in {integers!r} if name in found]")
+        lines.append(f"found |= {{name: whole(name, found[name]{count}) for name in integers}}")
     if types is None:
         return [*lines, "return found"]
     table = ", ".join(f"{quoted(name)}: {types[node.type.dtype]}" for name, node in model.inputs.items())

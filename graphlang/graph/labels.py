@@ -5,8 +5,8 @@ from __future__ import annotations
 from graphlang.graph.model import Model
 from graphlang.graph.node import INPUT, Node
 
-# What only arranges indices anew, or hands them on.
-_VIEWS = frozenset(("identity", "reshape", "flatten", "squeeze", "expand", "index", "transpose", "permute"))
+# What only arranges indices anew, or hands them on; a slice may leave out what is no class.
+_VIEWS = frozenset(("identity", "reshape", "flatten", "squeeze", "expand", "transpose", "permute"))
 
 
 def classes_picked(model: Model) -> dict[str, int]:

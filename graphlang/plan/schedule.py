@@ -87,3 +87,8 @@ def resolve(value: Any, sizes: Mapping[str, int]) -> Any:
     if isinstance(value, tuple):
         return tuple(resolve(v, sizes) for v in value)
     return value
+
+
+def shape_of(node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """The shape of a node's value, once the free sizes are known."""
+    return tuple(int(resolve(s, sizes)) for s in node.shape)

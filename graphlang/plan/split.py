@@ -23,7 +23,7 @@ from graphlang.graph.dag import ancestors
 from graphlang.graph.node import CONST, INPUT, Node
 from graphlang.ops.rules import elementwise
 from graphlang.plan.combine import find
-from graphlang.plan.schedule import resolve
+from graphlang.plan.schedule import resolve, shape_of
 from graphlang.records import Record
 from graphlang.types.dims import Dim, names_of
 from graphlang.types.tensor import DType, TensorType
@@ -269,9 +269,7 @@ def _for_a_part(
             found = _number(node.path, int(resolve(node.attrs["value"], sizes)), DType.INT)
         elif node.op == "mean" and roles[node] is Role.PARTIAL:
             total = Node(f"{node.path}.sum", "sum", inputs, node.attrs, node.type, node.span, node.scope)
-            entries, left = (
-                math.prod(int(resolve(s, sizes)) for s in n.shape) for n in (node.inputs[0], node)
-            )
+            entries, left = (math.prod(shape_of(n, sizes)) for n in (node.inputs[0], node))
             count = _number(f"{node.path}.count", entries / max(1, left), DType.FLOAT)
             found = _with_inputs(
                 Node(node.path, "div", (), {}, node.type, node.span, node.scope), (total, count)

@@ -298,24 +298,13 @@ def _check_constraints(
 def _converted(g: _Given, precision: Any, classes: int | None, problems: Problems) -> np.ndarray | None:
     """The array with entries of its input's type; None after an error."""
     array, wanted = g.array, g.node.type.dtype
-    trouble = entries_trouble(array, wanted)
-    found = label_trouble(array, classes) if trouble is None and classes is not None else None
-    if found is not None:
-        problems.error(
-            "E0903",
-            g.node.span,
-            f"{g.called[0].upper()}{g.called[1:]} {found[0]}.",
-            label="declared here",
-            suggestion=found[1],
-        )
-        return None
-    if trouble is not None:
-        problems.error(
-            "E0903",
-            g.node.span,
-            f"`{g.node.path}` is declared {g.node.type}, but {_source(g)} {trouble}.",
-            label="declared here",
-        )
+    message, advice = None, None
+    if (trouble := entries_trouble(array, wanted)) is not None:
+        message = f"`{g.node.path}` is declared {g.node.type}, but {_source(g)} {trouble}."
+    elif classes is not None and (picking := label_trouble(array, classes)) is not None:
+        message, advice = f"{g.called[0].upper()}{g.called[1:]} {picking[0]}.", picking[1]
+    if message is not None:
+        problems.error("E0903", g.node.span, message, label="declared here", suggestion=advice)
         return None
     target = {DType.FLOAT: precision, DType.INT: np.int64, DType.BOOL: np.bool_}[wanted]
     return array.astype(target, copy=False)

@@ -8,7 +8,7 @@ from collections.abc import Container, Mapping
 import numpy as np
 
 from graphlang.graph.node import Node
-from graphlang.plan.schedule import Plan, Step, resolve
+from graphlang.plan.schedule import Plan, Step, shape_of
 from graphlang.run.inline import is_pick
 from graphlang.types.tensor import DType
 
@@ -16,11 +16,6 @@ from graphlang.types.tensor import DType
 TAKES_MASKS = frozenset({"add", "sub", "mul"})
 # So many ones can be added up in 32 bits, in any order.
 _COUNTED = 1 << 24
-
-
-def shape_of(node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape of a node's value, once the free sizes are known."""
-    return tuple(int(resolve(s, sizes)) for s in node.shape)
 
 
 class Readers:

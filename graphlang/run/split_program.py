@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphlang.graph.node import Node
-from graphlang.plan.schedule import resolve
+from graphlang.plan.schedule import shape_of
 from graphlang.plan.split import Role, Split
 from graphlang.run.program import Program
 from graphlang.run.threads import Threads
@@ -53,7 +53,7 @@ class SplitProgram:
         # Results of each row of the batch are written where the whole batch has its own.
         self._rows = {n: targets.get(n) for n in self._wanted if roles[n] is Role.ROWS}
         for node in self._rows:
-            shape = tuple(int(resolve(s, sizes)) for s in node.shape)
+            shape = shape_of(node, sizes)
             kind = dtype if node.type.is_float else None
             self._rows[node] = np.zeros(shape, kind) if self._rows[node] is None else self._rows[node]
         self._fed = {n.path for n in split.nodes if n.op == "input" and roles[n] is Role.ROWS}

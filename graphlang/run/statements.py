@@ -16,14 +16,14 @@ import numpy as np
 
 from graphlang.graph.node import Node
 from graphlang.plan.combine import combined
-from graphlang.plan.schedule import Step, make_plan, resolve
+from graphlang.plan.schedule import Step, make_plan, resolve, shape_of
 from graphlang.run import sliding
 from graphlang.run.code import Code
 from graphlang.run.inline import inlined
 from graphlang.run.interpreter import KERNEL_ERRORS, typed_constant
 from graphlang.run.memory import Order, Piece, Pool, order_of, order_of_result, skeleton, specimen
 from graphlang.run.operand import Operand
-from graphlang.run.readers import TAKES_MASKS, Readers, shape_of
+from graphlang.run.readers import TAKES_MASKS, Readers
 from graphlang.run.spellings import ELEMENTWISE, IN_PLACE, is_looked_up, spelled
 from graphlang.types.tensor import DType
 
